@@ -1,0 +1,75 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/disnix-go/disnix/models"
+	"github.com/disnix-go/disnix/service"
+)
+
+// Connect opens the contract to one target, through the client interface that
+// the target names.
+type Connect func(ctx context.Context, target *models.Target) (service.Service, error)
+
+// Targets holds at most one connection per target, opened when it is first
+// needed and kept for the whole run. It may be used from several goroutines.
+type Targets struct {
+	infrastructure models.Infrastructure
+	connect        Connect
+
+	mu          sync.Mutex
+	connections map[string]*connection
+}
+
+type connection struct {
+	once    sync.Once
+	service service.Service
+	err     error
+}
+
+// NewTargets returns a set without any open connection.
+func NewTargets(infrastructure models.Infrastructure, connect Connect) *Targets {
+	return &Targets{
+		infrastructure: infrastructure,
+		connect:        connect,
+		connections:    make(map[string]*connection),
+	}
+}
+
+// Get returns the connection to the named target, opening it if necessary. A
+// connection that could not be opened is not tried again.
+func (t *Targets) Get(ctx context.Context, name string) (service.Service, error) {
+	target, ok := t.infrastructure[name]
+	if !ok {
+		return nil, fmt.Errorf("target %q is not in the infrastructure", name)
+	}
+	t.mu.Lock()
+	c, ok := t.connections[name]
+	if !ok {
+		c = new(connection)
+		t.connections[name] = c
+	}
+	t.mu.Unlock()
+	c.once.Do(func() { c.service, c.err = t.connect(ctx, target) })
+	if c.err != nil {
+		return nil, fmt.Errorf("connect to target %q through %s: %w", name, target.ClientInterface, c.err)
+	}
+	return c.service, nil
+}
+
+// Close closes every connection.
+func (t *Targets) Close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var errs []error
+	for _, c := range t.connections {
+		if c.service != nil {
+			errs = append(errs, c.service.Close())
+		}
+	}
+	clear(t.connections)
+	return errors.Join(errs...)
+}
