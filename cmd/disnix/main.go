@@ -38,6 +38,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case "-v", "--version":
 		printVersion(stdout, invoked)
 		return 0
+	case "--list-programs": // for make install, which links the names
+		for _, p := range programs() {
+			fmt.Fprintln(stdout, p.name)
+		}
+		return 0
 	}
 	p := findSubcommand(args[1])
 	if p == nil {

@@ -1,0 +1,46 @@
+# The two commands that matter: "make demo" shows a real deployment, and
+# "make test" runs every test. Both install what they need (as root on Debian).
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+GO      ?= go
+GOTESTFLAGS ?=
+
+.PHONY: all build demo test bench lint setup setup-race install clean
+
+all: build
+
+# One static binary, reachable under the name of every program.
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/disnix ./cmd/disnix
+	@for name in $$(bin/disnix --list-programs); do ln -sfn disnix bin/$$name; done
+
+demo: setup build
+	@examples/hello/demo.sh
+
+test: setup setup-race
+	$(GO) test -race $(GOTESTFLAGS) ./...
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+lint:
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.1 ./...
+
+# What the programs need at run time: Nix.
+setup:
+	@scripts/install-missing nix-store:nix-bin
+
+# What the race detector needs: a C compiler.
+setup-race:
+	@scripts/install-missing gcc:gcc gcc:libc6-dev
+
+install: build
+	install -D -m 755 bin/disnix $(DESTDIR)$(PREFIX)/bin/disnix
+	for name in $$(bin/disnix --list-programs); do ln -sfn disnix $(DESTDIR)$(PREFIX)/bin/$$name; done
+	install -D -m 644 share/dysnomia/util $(DESTDIR)$(PREFIX)/share/dysnomia/util
+
+clean:
+	rm -rf bin

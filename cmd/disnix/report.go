@@ -1,0 +1,25 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"slices"
+
+	"golang.org/x/term"
+
+	"github.com/disnix-go/disnix/coordinator"
+)
+
+// reporter returns how a deployment is shown to the user: live when both
+// streams are terminals, otherwise as plain lines. The second result ends it.
+func (c *console) reporter() (coordinator.Reporter, func()) {
+	stdout, ok := c.stdout.(*os.File)
+	stderr, ok2 := c.stderr.(*os.File)
+	if ok && ok2 && term.IsTerminal(int(stdout.Fd())) && term.IsTerminal(int(stderr.Fd())) && os.Getenv("TERM") != "dumb" {
+		live := newLiveReporter(stdout)
+		return live, live.Close
+	}
+	return &plainReporter{stdout: c.stdout, stderr: c.stderr}, func() {}
+}
+
+func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,32 @@
+#!/usr/bin/perl
+# Greets everybody who connects.
+use strict;
+use warnings;
+use IO::Socket::INET;
+use POSIX qw(setsid);
+
+my $listener = IO::Socket::INET->new(
+    LocalAddr => '127.0.0.1', LocalPort => @port@, Listen => 16, ReuseAddr => 1,
+) or die "cannot listen on port @port@: $@\n";
+
+daemonize("$ENV{runtimeDir}/hello-server.pid");
+while (my $client = $listener->accept) {
+    print $client "@greeting@ from the server, process $$\n";
+    close $client;
+}
+
+# daemonize goes on in the background, leaving its process id in a file.
+sub daemonize {
+    my ($pid_file) = @_;
+    defined(my $pid = fork) or die "cannot fork: $!\n";
+    exit 0 if $pid;
+    setsid;
+    open STDIN,  '<', '/dev/null' or die;
+    open STDOUT, '>', '/dev/null' or die;
+    open STDERR, '>', '/dev/null' or die;
+    $SIG{TERM} = sub { unlink $pid_file; exit 0 };
+    open my $file, '>', "$pid_file.new" or die "cannot write $pid_file: $!\n";
+    print $file "$$\n";
+    close $file;
+    rename "$pid_file.new", $pid_file or die "cannot write $pid_file: $!\n";
+}
