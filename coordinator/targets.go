@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 
 	"github.com/disnix-go/disnix/models"
@@ -17,11 +18,11 @@ type Connect func(ctx context.Context, target *models.Target) (service.Service, 
 // Targets holds at most one connection per target, opened when it is first
 // needed and kept for the whole run. It may be used from several goroutines.
 type Targets struct {
-	infrastructure models.Infrastructure
-	connect        Connect
+	connect Connect
 
-	mu          sync.Mutex
-	connections map[string]*connection
+	mu             sync.Mutex
+	infrastructure models.Infrastructure // without dropped targets
+	connections    map[string]*connection
 }
 
 type connection struct {
@@ -33,7 +34,7 @@ type connection struct {
 // NewTargets returns a set without any open connection.
 func NewTargets(infrastructure models.Infrastructure, connect Connect) *Targets {
 	return &Targets{
-		infrastructure: infrastructure,
+		infrastructure: maps.Clone(infrastructure),
 		connect:        connect,
 		connections:    make(map[string]*connection),
 	}
@@ -42,11 +43,12 @@ func NewTargets(infrastructure models.Infrastructure, connect Connect) *Targets 
 // Get returns the connection to the named target, opening it if necessary. A
 // connection that could not be opened is not tried again.
 func (t *Targets) Get(ctx context.Context, name string) (service.Service, error) {
+	t.mu.Lock()
 	target, ok := t.infrastructure[name]
 	if !ok {
+		t.mu.Unlock()
 		return nil, fmt.Errorf("target %q is not in the infrastructure", name)
 	}
-	t.mu.Lock()
 	c, ok := t.connections[name]
 	if !ok {
 		c = new(connection)
@@ -58,6 +60,22 @@ func (t *Targets) Get(ctx context.Context, name string) (service.Service, error)
 		return nil, fmt.Errorf("connect to target %q through %s: %w", name, target.ClientInterface, c.err)
 	}
 	return c.service, nil
+}
+
+// Has reports whether the named target can be asked for.
+func (t *Targets) Has(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, ok := t.infrastructure[name]
+	return ok
+}
+
+// Drop forgets a target that does not exist any more, as if it had never been
+// in the infrastructure.
+func (t *Targets) Drop(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.infrastructure, name)
 }
 
 // Close closes every connection.
