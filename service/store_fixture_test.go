@@ -17,6 +17,9 @@ func addFile(t testing.TB, name, content string) string {
 	return addPath(t, nixtest.File(t, t.TempDir(), name, content))
 }
 
+// nixStoreDir returns the directory of the Nix store of the test.
+func nixStoreDir() string { return os.Getenv("NIX_STORE_DIR") }
+
 // addPath adds a file or directory to the Nix store of the test.
 func addPath(t testing.TB, path string) string {
 	t.Helper()

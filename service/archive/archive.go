@@ -2,9 +2,8 @@
 //
 // A snapshot is a directory or a single file; the first entry of its archive
 // is named "." and says which. Directories, regular files and symbolic links
-// are kept with their modes and times (links
-// without), owners are not: they differ between
-// machines. Equal trees have equal archives.
+// are kept with their modes and times (links without), owners are not: they
+// differ between machines. Equal trees have equal archives.
 package archive
 
 import (

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/disnix-go/disnix/service"
+	"github.com/disnix-go/disnix/service/closure"
 )
 
 // Fake is a target in memory, for tests of what uses the contract. Its zero
@@ -140,24 +141,34 @@ func (f *Fake) QueryRequisites(ctx context.Context, paths []string) ([]string, e
 	return slices.Clone(paths), nil
 }
 
-// ImportClosure reads the stream to its end; it does not look inside.
-func (f *Fake) ImportClosure(ctx context.Context, closure io.Reader) ([]string, error) {
+// ImportClosure makes the paths of the stream valid.
+func (f *Fake) ImportClosure(ctx context.Context, stream io.Reader) ([]string, error) {
 	if err := f.begin(ctx, Call{Operation: "import"}); err != nil {
 		return nil, err
 	}
-	defer f.mu.Unlock()
-	_, err := io.Copy(io.Discard, closure)
-	return nil, err
+	f.mu.Unlock() // the stream may come from another operation on this fake
+	paths, err := closure.Paths(stream)
+	if err != nil {
+		return nil, err
+	}
+	f.AddValid(paths...)
+	return paths, nil
 }
 
-// ExportClosure writes the names of the paths.
-func (f *Fake) ExportClosure(ctx context.Context, paths []string, closure io.Writer) error {
+// ExportClosure writes every path as an empty file. The paths must have been
+// made valid before, see [Fake.AddValid].
+func (f *Fake) ExportClosure(ctx context.Context, paths []string, stream io.Writer) error {
 	if err := f.begin(ctx, Call{Operation: "export", Words: paths}); err != nil {
 		return err
 	}
-	defer f.mu.Unlock()
-	_, err := fmt.Fprintln(closure, paths)
-	return err
+	for _, path := range paths {
+		if !f.valid[path] {
+			f.mu.Unlock()
+			return fmt.Errorf("export %s: the path is not valid", path)
+		}
+	}
+	f.mu.Unlock()
+	return writeStream(stream, paths)
 }
 
 func (f *Fake) Realise(ctx context.Context, derivations []string) ([]string, error) {
