@@ -1,0 +1,95 @@
+package evaluation
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/disnix-go/disnix/models/nix"
+)
+
+//go:embed glue/*.nix
+var glue embed.FS
+
+// workspace is a temporary directory that holds our expressions, and room
+// for the files they read.
+type workspace struct {
+	dir string
+}
+
+func newWorkspace() (*workspace, error) {
+	dir, err := os.MkdirTemp("", "disnix-evaluation.")
+	if err != nil {
+		return nil, fmt.Errorf("create directory for the evaluation: %w", err)
+	}
+	w := &workspace{dir: dir}
+	if err := os.CopyFS(dir, glue); err != nil {
+		w.close()
+		return nil, fmt.Errorf("write expressions for the evaluation: %w", err)
+	}
+	return w, nil
+}
+
+func (w *workspace) close() { _ = os.RemoveAll(w.dir) }
+
+// expression returns the path of an embedded expression.
+func (w *workspace) expression(name string) string {
+	return filepath.Join(w.dir, "glue", name)
+}
+
+// evaluate has Nix evaluate an embedded expression completely and decodes
+// its value. Derivations are written to the store.
+func (w *workspace) evaluate(ctx context.Context, result any, expression string, args ...string) error {
+	args = append([]string{"--eval", "--strict", "--json", "--read-write-mode"}, args...)
+	var out bytes.Buffer
+	err := nix.Run(ctx, nix.Command{
+		Name:   "nix-instantiate",
+		Args:   append(args, w.expression(expression)),
+		Stdout: &out,
+	})
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(out.Bytes(), result); err != nil {
+		return fmt.Errorf("decode value of %s: %w", expression, err)
+	}
+	return nil
+}
+
+// write creates a file for an expression to read.
+func (w *workspace) write(name string, write func(io.Writer) error) (err error) {
+	path := filepath.Join(w.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := f.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	return write(f)
+}
+
+// argumentsOf passes model files and the options of the evaluation.
+func argumentsOf(files []file, in Inputs) []string {
+	args := []string{
+		"--argstr", "targetProperty", in.TargetProperty,
+		"--argstr", "clientInterface", in.ClientInterface,
+	}
+	for _, f := range files {
+		args = append(args, "--argstr", f.argument, f.path)
+	}
+	if in.ShowTrace {
+		args = append(args, "--show-trace")
+	}
+	return args
+}
