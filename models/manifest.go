@@ -20,6 +20,10 @@ type Manifest struct {
 	SnapshotMappings []SnapshotMapping
 }
 
+// PackageType is the type of services that are installed on their targets, but
+// not activated: they have no service mappings.
+const PackageType = "package"
+
 // Service is one deployable unit as built for one kind of system.
 type Service struct {
 	// Name is the attribute name in the services model.

@@ -1,9 +1,6 @@
 package models
 
-import (
-	"fmt"
-	"regexp"
-)
+import "fmt"
 
 // properties reads typed values by name (formats, section 2).
 func (d *decoder) properties() Properties {
@@ -48,24 +45,5 @@ func (d *decoder) value(property string) (Value, bool) {
 		d.problem(offset, fmt.Errorf("property %q: Unknown type encountered: %.100s", property, typ))
 		d.Skip()
 		return Value{}, false
-	}
-}
-
-var (
-	intPattern   = regexp.MustCompile(`^-?[0-9]+$`)
-	floatPattern = regexp.MustCompile(`^-?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?$`)
-)
-
-// wellFormed says whether the text of an int, float or bool is one.
-func (v Value) wellFormed() bool {
-	switch v.Type {
-	case Int:
-		return intPattern.MatchString(v.Text)
-	case Float:
-		return floatPattern.MatchString(v.Text)
-	case Bool:
-		return v.Text == "true" || v.Text == "false"
-	default:
-		return true
 	}
 }

@@ -1,0 +1,38 @@
+package models
+
+import (
+	"fmt"
+	"strings"
+)
+
+// localClientInterface is the client for this machine. Logical targets that
+// use it may have one address: they are told apart by their names.
+const localClientInterface = "disnix-run-activity"
+
+// Validate reports every mistake in the infrastructure, as [Problems]: targets
+// without cores, client interface or address, and addresses that two targets
+// have.
+func (i Infrastructure) Validate() error {
+	var problems Problems
+	users := make(map[string][]string) // of an address
+	var addresses []string
+	for _, name := range sorted(i) {
+		target := i[name]
+		problems = append(problems, target.problems()...)
+		address, err := target.Address()
+		if err != nil || target.ClientInterface == localClientInterface {
+			continue
+		}
+		if users[address] == nil {
+			addresses = append(addresses, address)
+		}
+		users[address] = append(users[address], fmt.Sprintf("%q", name))
+	}
+	for _, address := range addresses {
+		if len(users[address]) > 1 {
+			problems = append(problems, fmt.Errorf("targets %s have the same address %q: they would overwrite each other's profile",
+				strings.Join(users[address], ", "), address))
+		}
+	}
+	return problems.Err()
+}
