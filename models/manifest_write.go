@@ -116,5 +116,8 @@ func writeMapping(x *strictxml.Writer, m ServiceMapping, ownTarget string) {
 
 // sorted returns the keys of a map in byte order.
 func sorted[V any](m map[string]V) []string {
+	if len(m) == 0 {
+		return nil
+	}
 	return slices.Sorted(maps.Keys(m))
 }
