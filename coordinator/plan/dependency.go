@@ -17,13 +17,13 @@ type dependency struct {
 // dependencies returns what a mapping depends on, sorted by place, without the
 // provider of its container.
 func (s *side) dependencies(m *mapping) []dependency {
-	dependencies := make([]dependency, 0, len(m.service.DependsOn))
-	for _, d := range m.service.DependsOn {
-		if d.Service == m.ContainerProvidedByService && d.Target == m.Target {
+	dependencies := make([]dependency, 0, len(m.providers))
+	for _, i := range m.providers {
+		provider := &s.mappings[i]
+		if provider.Service == m.ContainerProvidedByService && provider.Target == m.Target {
 			continue
 		}
-		i := s.index[d]
-		dependencies = append(dependencies, dependency{s.mappings[i].place(), s.changed[i]})
+		dependencies = append(dependencies, dependency{provider.place(), s.changed[i]})
 	}
 	slices.SortFunc(dependencies, func(a, b dependency) int {
 		return cmp.Or(

@@ -4,6 +4,8 @@
 package plan
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 
 	"github.com/disnix-go/disnix/models"
@@ -75,8 +77,9 @@ type Options struct {
 // (transition, section 4; formats, rough edge 5). Services on a target that
 // only the old manifest knows are deactivated there.
 //
-// The error is a [models.Problems] with everything that is wrong with the
-// manifests, if the plan could not be carried out.
+// The error is a [models.Problems] with everything that is wrong with the new
+// manifest, and with those parts of the old one that matter to the plan: what
+// is deployed already can only be mended by an upgrade.
 func New(old, new *models.Manifest, o Options) (*Plan, error) {
 	upgrade := old != nil && !o.NoUpgrade
 	if !upgrade {
@@ -84,6 +87,9 @@ func New(old, new *models.Manifest, o Options) (*Plan, error) {
 	}
 	from, problems := newDeployment("old manifest", old)
 	to, more := newDeployment("new manifest", new)
+	if complete := validate("new manifest", new); complete != nil {
+		more = complete
+	}
 	if err := append(problems, more...).Err(); err != nil {
 		return nil, err
 	}
@@ -101,6 +107,17 @@ func New(old, new *models.Manifest, o Options) (*Plan, error) {
 	p.activate()
 	p.keep()
 	return p.Plan, nil
+}
+
+// validate returns everything that is wrong with a manifest. Problems begin with
+// label.
+func validate(label string, m *models.Manifest) models.Problems {
+	var problems models.Problems
+	errors.As(m.Validate(), &problems)
+	for i, err := range problems {
+		problems[i] = fmt.Errorf("%s: %w", label, err)
+	}
+	return problems
 }
 
 func merge(old, new models.Infrastructure) models.Infrastructure {

@@ -254,14 +254,16 @@ func TestRoughEdges(t *testing.T) {
 	})
 	t.Run("formats 5: another provider of the container is a change", func(t *testing.T) {
 		units := []unit{
-			{name: "pg", version: "1", provides: "pg-database"},
-			{name: "pg2", version: "1", provides: "pg-database"},
+			{name: "pg", version: "1"},
+			{name: "pg2", version: "1"},
 			{name: "orders", version: "1", container: "pg-database", dependsOn: []string{"pg", "pg2"}},
 			{name: "shop", version: "1", dependsOn: []string{"orders"}},
 		}
 		old, new := system(units...), system(units...)
 		for i, m := range []*models.Manifest{old, new} {
-			m.ServiceMappings[2].ContainerProvidedByService = m.ServiceMappings[i].Service
+			provider := m.ServiceMappings[i].Service
+			m.Services[provider].ProvidesContainers = map[string]models.Properties{"pg-database": nil}
+			m.ServiceMappings[2].ContainerProvidedByService = provider
 		}
 		p := mustPlan(t, old, new)
 		want := []string{
@@ -283,11 +285,17 @@ func TestRoughEdges(t *testing.T) {
 			models.ServiceMapping{Service: "nobody", Container: "process", Target: "node1"},
 			models.ServiceMapping{Service: db, Container: "process", Target: "node7"},
 			models.ServiceMapping{Service: db, Container: "pg", Target: "node1", ContainerProvidedByService: "nobody"})
-		checkProblems(t, m,
-			"nobody",                  // mapping of an unknown service
-			`"node7"`,                 // mapping to an unknown target
-			`"web" on target "node1"`, // mis-targeted dependency
-			`"pg" is provided by`)     // missing container provider
+		checkProblems(t, m, []string{
+			"no service with key nobody",
+			`target "node7" is not in the infrastructure`,
+			`"web" on target "node1" depends on "db"`,
+			`container "pg" is provided by an unknown service with key nobody`,
+		}, []string{
+			"incorrect reference to service: nobody",
+			"incorrect reference to target: node7",
+			`service "web"`,
+			"service nobody is not in the manifest",
+		})
 	})
 	t.Run("transition 9, observed 5: cycles are errors with the whole path", func(t *testing.T) {
 		m := system(unit{name: "a", version: "1"}, unit{name: "b", version: "1", on: "node2", dependsOn: []string{"a"}},
@@ -297,23 +305,33 @@ func TestRoughEdges(t *testing.T) {
 			service := m.Services[m.ServiceMappings[i].Service]
 			service.DependsOn = append(service.DependsOn, m.ServiceMappings[on].Identity())
 		}
-		checkProblems(t, m,
+		checkProblems(t, m, []string{
 			`"a" on target "node1" -> "c" on target "node1" -> "b" on target "node2" -> "a" on target "node1"`,
-			`"self" on target "node1" -> "self" on target "node1"`)
+			`"self" on target "node1" -> "self" on target "node1"`,
+		}, []string{
+			"services depend on each other in a cycle: b (",
+			"services depend on each other in a cycle: self (",
+		})
+	})
+	t.Run("transition 9: a cycle through the provider of a container is an error", func(t *testing.T) {
+		m := system(unit{name: "db", version: "1"}, unit{name: "pg", version: "1", provides: "process", dependsOn: []string{"db"}})
+		m.ServiceMappings[0].ContainerProvidedByService = m.ServiceMappings[1].Service
+		const cycle = `cycle of dependencies: "db" on target "node1" -> "pg" on target "node1" -> "db" on target "node1"`
+		checkProblems(t, m, []string{cycle}, []string{cycle})
 	})
 }
 
-// checkProblems expects one problem with each text, both for the new and for
-// the old manifest.
-func checkProblems(t *testing.T, m *models.Manifest, want ...string) {
+// checkProblems expects one problem with each text, for the old manifest and
+// for the new one.
+func checkProblems(t *testing.T, m *models.Manifest, old, new []string) {
 	t.Helper()
 	_, err := plan.New(m, m, plan.Options{})
 	var problems models.Problems
 	if !errors.As(err, &problems) {
 		t.Fatalf("error %v, want problems", err)
 	}
-	for _, label := range []string{"old manifest: ", "new manifest: "} {
-		for _, text := range want {
+	for label, texts := range map[string][]string{"old manifest: ": old, "new manifest: ": new} {
+		for _, text := range texts {
 			if !slices.ContainsFunc(problems, func(err error) bool {
 				return strings.HasPrefix(err.Error(), label) && strings.Contains(err.Error(), text)
 			}) {
@@ -321,8 +339,8 @@ func checkProblems(t *testing.T, m *models.Manifest, want ...string) {
 			}
 		}
 	}
-	if len(problems) != 2*len(want) {
-		t.Errorf("%d problems, want %d:\n%v", len(problems), 2*len(want), err)
+	if len(problems) != len(old)+len(new) {
+		t.Errorf("%d problems, want %d:\n%v", len(problems), len(old)+len(new), err)
 	}
 }
 

@@ -182,16 +182,17 @@ func drawAnything(t *rapid.T, label string) *models.Manifest {
 	}
 	m := &models.Manifest{
 		Services:       make(map[string]*models.Service),
-		Infrastructure: models.Infrastructure{"nil": nil},
+		Infrastructure: make(models.Infrastructure),
 	}
 	for _, name := range []string{"node1", "node2"} {
-		m.Infrastructure[usually("node3", name).Draw(t, label+" target")] = newTarget(name)
+		target := usually("node3", name).Draw(t, label+" target")
+		m.Infrastructure[target] = newTarget(target)
 	}
 	for i := range rapid.IntRange(0, 6).Draw(t, label+" mappings") {
 		m.ServiceMappings = append(m.ServiceMappings, models.ServiceMapping{
 			Service:   rapid.SampledFrom([]string{"k1", "k2", "k3", "k4"}).Draw(t, label+" key"),
 			Container: "process",
-			Target:    usually("nil", fmt.Sprintf("node%d", 1+i%2)).Draw(t, label+" on"),
+			Target:    usually("node4", fmt.Sprintf("node%d", 1+i%2)).Draw(t, label+" on"),
 		})
 	}
 	dependency := rapid.Custom(func(t *rapid.T) models.Dependency {
@@ -204,15 +205,22 @@ func drawAnything(t *rapid.T, label string) *models.Manifest {
 	})
 	for i, sm := range m.ServiceMappings {
 		m.Services[sm.Service] = &models.Service{
-			Name:      rapid.SampledFrom([]string{"a", "b", ""}).Draw(t, label+" name"),
+			Name:      rapid.SampledFrom([]string{"a", "b"}).Draw(t, label+" name"),
+			Package:   rapid.SampledFrom([]string{"/nix/store/1", "/nix/store/2"}).Draw(t, label+" package"),
+			Type:      usually("", "process").Draw(t, label+" type"),
 			DependsOn: rapid.SliceOfN(dependency, 0, 1).Draw(t, label+" dependencies"),
 		}
 		if usually("provided", "").Draw(t, label+" provided") != "" {
 			m.ServiceMappings[i].ContainerProvidedByService = dependency.Draw(t, label+" provider").Service
 		}
 	}
-	if usually("nil", "").Draw(t, label+" nil") != "" {
-		m.Services["k1"] = nil
+	if usually("missing", "").Draw(t, label+" missing") != "" {
+		delete(m.Services, "k1")
+	}
+	for _, sm := range m.ServiceMappings {
+		if provider := m.Services[sm.ContainerProvidedByService]; provider != nil {
+			provider.ProvidesContainers = map[string]models.Properties{sm.Container: nil}
+		}
 	}
 	return m
 }

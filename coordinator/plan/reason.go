@@ -23,6 +23,8 @@ type reasons struct {
 	left, entered map[string][]place
 	// known holds the names of the services that the old deployment has.
 	known map[string]place
+	// differences holds for each new mapping what [planner.difference] said.
+	differences []string
 }
 
 // explain prepares what whyActivate and whyDeactivate need.
@@ -33,6 +35,8 @@ func (p *planner) explain() {
 		left:    make(map[string][]place),
 		entered: make(map[string][]place),
 		known:   make(map[string]place),
+
+		differences: make([]string, len(p.to.mappings)),
 	}
 	for i := range p.from.mappings {
 		at := p.from.mappings[i].place()
@@ -110,9 +114,17 @@ func namePlaces(places []place, from place) string {
 	return strings.Join(names, ", ")
 }
 
-// difference says what is new about a service that stays where it is.
+// difference says what is new about a service that stays where it is. It is
+// asked once for the deactivation and once for the activation.
 func (p *planner) difference(old, now int) string {
-	was, is := &p.from.mappings[old], &p.to.mappings[now]
+	said := &p.reasons.differences[now]
+	if *said == "" {
+		*said = p.compareEditions(&p.from.mappings[old], &p.to.mappings[now])
+	}
+	return *said
+}
+
+func (p *planner) compareEditions(was, is *mapping) string {
 	var why []string
 	if was.service.Package != is.service.Package {
 		why = append(why, fmt.Sprintf("package changed from %s to %s", was.service.Package, is.service.Package))
