@@ -59,7 +59,7 @@ func (d Dependency) problems() []error {
 
 // String names the mapping in messages.
 func (d Dependency) String() string {
-	return fmt.Sprintf("service %s in container %q on target %q", d.Service, d.Container, d.Target)
+	return fmt.Sprintf("service %q in container %q on target %q", d.Service, d.Container, d.Target)
 }
 
 // problems returns what the service mapping with that index lacks.
