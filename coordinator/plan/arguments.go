@@ -8,9 +8,9 @@ import (
 	"github.com/disnix-go/disnix/models"
 )
 
-// renderArguments returns container properties as they are given to a plugin:
+// Arguments returns container properties as they are given to a plugin:
 // key=value, sorted (formats, section 2).
-func renderArguments(properties models.Properties) []string {
+func Arguments(properties models.Properties) []string {
 	if len(properties) == 0 {
 		return nil
 	}
