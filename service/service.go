@@ -96,6 +96,10 @@ type Activity struct {
 	// Output receives what the plugin prints, if not nil. Writes come from
 	// one goroutine at a time.
 	Output io.Writer
+	// Diagnostics receives what the plugin prints on its standard error,
+	// instead of Output, if not nil and if the implementation can tell the
+	// two apart.
+	Diagnostics io.Writer
 }
 
 // ShellSession connects a shell to the user. When Command is not empty it is

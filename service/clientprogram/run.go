@@ -1,0 +1,141 @@
+package clientprogram
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// stopTimeout is how long a cancelled program may take to end after SIGTERM.
+const stopTimeout = 10 * time.Second
+
+// call is one run of the program.
+type call struct {
+	operation string // for errors
+	args      []string
+	stdin     io.Reader
+	// stdout and stderr may be nil: output is discarded, diagnostics go to
+	// the client's log. Files are given to the program as they are.
+	stdout, stderr io.Writer
+	// ownGroup keeps the signals of the terminal (Ctrl-C) from the program
+	// and what it starts.
+	ownGroup bool
+	// terminal gives also stderr to the program as it is, if it is a file.
+	terminal bool
+}
+
+// run starts the program and waits for it. The error is an [*Error].
+func (c *Client) run(ctx context.Context, call call) error {
+	last := &tail{next: call.stderr}
+	if call.stderr == nil {
+		last.next = c.config.Log
+	}
+	err := c.execute(ctx, call, last)
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return &Error{Program: c.program, Operation: call.operation, Stderr: string(last.kept), Err: err}
+}
+
+func (c *Client) execute(ctx context.Context, call call, diagnostics io.Writer) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	cmd := exec.Command(c.program, call.args...)
+	cmd.Env = append(os.Environ(), c.config.Env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: call.ownGroup}
+	cmd.Stdin = call.stdin
+	cmd.WaitDelay = lateOutput // a reader of a stdin that is no file may wait for ever
+	var relays []*relay
+	connect := func(w io.Writer) (io.Writer, error) {
+		r, err := newRelay(w)
+		if err != nil {
+			return nil, err
+		}
+		relays = append(relays, r)
+		return r.write, nil
+	}
+	defer func() {
+		for _, r := range relays {
+			err = errors.Join(err, r.finish())
+		}
+	}()
+	cmd.Stdout = call.stdout
+	if _, isFile := call.stdout.(*os.File); !isFile && call.stdout != nil {
+		cmd.Stdout, err = connect(call.stdout)
+	}
+	cmd.Stderr = call.stderr
+	if _, isFile := call.stderr.(*os.File); err == nil && !(isFile && call.terminal) {
+		cmd.Stderr, err = connect(diagnostics)
+	}
+	if err == nil {
+		err = cmd.Start()
+	}
+	for _, r := range relays {
+		r.started()
+	}
+	if err != nil {
+		return err
+	}
+	return wait(ctx, cmd, call.ownGroup)
+}
+
+// wait waits for the end of the program. When ctx ends before, the program is
+// told to stop, with what it has started if that is in a group of its own, and
+// killed after stopTimeout.
+func wait(ctx context.Context, cmd *exec.Cmd, group bool) error {
+	ended := make(chan error, 1)
+	go func() {
+		err := cmd.Wait()
+		if errors.Is(err, exec.ErrWaitDelay) {
+			err = nil
+		}
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	pid := cmd.Process.Pid
+	if group {
+		pid = -pid
+	}
+	_ = syscall.Kill(pid, syscall.SIGTERM)
+	timeout := time.NewTimer(stopTimeout)
+	defer timeout.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-timeout.C:
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		return <-ended
+	}
+}
+
+// tail passes on what is written and keeps the end of it.
+type tail struct {
+	next io.Writer // may be nil
+	kept []byte
+}
+
+// tailSize is how much of a program's diagnostics becomes part of an error.
+const tailSize = 16 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.kept = append(t.kept, p...)
+	if excess := len(t.kept) - tailSize; excess > 0 {
+		t.kept = append(t.kept[:0], t.kept[excess:]...)
+	}
+	if t.next != nil {
+		return t.next.Write(p)
+	}
+	return len(p), nil
+}
