@@ -1,0 +1,122 @@
+package coordinator
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The commands that are recommended to the user after a failure name the
+// manifests as the user did, and repeat the options that matter.
+
+func (d *Deployment) unlockCommand() string {
+	return shellCommand("disnix-lock", d.profileWords(), []string{"--unlock", d.ManifestPath})
+}
+
+func (d *Deployment) setCommand() string {
+	words := d.profileWords()
+	if d.Options.NoCoordinatorProfile {
+		words = append(words, "--no-coordinator-profile")
+	}
+	if d.Options.NoTargetProfiles {
+		words = append(words, "--no-target-profiles")
+	}
+	return shellCommand("disnix-set", words, []string{d.ManifestPath})
+}
+
+func (d *Deployment) deleteStateCommand() string {
+	return shellCommand("disnix-delete-state", d.profileWords(), []string{d.PreviousPath})
+}
+
+func (d *Deployment) migrateCommand() string {
+	words := d.profileWords()
+	m := d.Options.Migration
+	for _, option := range []struct {
+		name string
+		set  bool
+	}{
+		{"--no-upgrade", d.Options.NoUpgrade},
+		{"--delete-state", m.DeleteState},
+		{"--transfer-only", m.TransferOnly},
+		{"--depth-first", m.DepthFirst},
+		{"--all", m.All},
+	} {
+		if option.set {
+			words = append(words, option.name)
+		}
+	}
+	if m.DepthFirst && m.Keep != 1 {
+		words = append(words, "--keep", fmt.Sprint(m.Keep))
+	}
+	if d.PreviousPath != "" {
+		words = append(words, "-o", d.PreviousPath)
+	}
+	return shellCommand("disnix-migrate", words, []string{d.ManifestPath})
+}
+
+// profileWords are the options that select the profiles, without those that
+// have their standard value.
+func (d *Deployment) profileWords() []string {
+	var words []string
+	if d.profile() != DefaultProfile {
+		words = append(words, "-p", d.profile())
+	}
+	if d.Options.CoordinatorProfileDir != "" {
+		words = append(words, "--coordinator-profile-path", d.Options.CoordinatorProfileDir)
+	}
+	return words
+}
+
+// adviseAfterFailure says what the user can do now (commands, section 6).
+func (d *Deployment) adviseAfterFailure(err error) {
+	var migration *MigrationError
+	if !errors.As(err, &migration) {
+		d.Reporter.Notice("The deployment failed! Please inspect the output to diagnose any problems!")
+		return
+	}
+	what, command := "migrate the state that is still where it was", d.migrateCommand()
+	if migration.Step == DeleteStateStep {
+		// Taking snapshots again would capture what is partly deleted.
+		what, command = "delete the obsolete state", d.deleteStateCommand()
+	}
+	d.Reporter.Notice(fmt.Sprintf(`
+The new services are active, but the migration of state has failed. When the
+problem is solved, %s with:
+
+$ %s
+
+Then set the profiles, which are still those of the previous configuration:
+
+$ %s
+`, what, command, d.setCommand()))
+}
+
+// adviseToDeleteState reminds the user of state that has been moved.
+func (d *Deployment) adviseToDeleteState() {
+	d.Reporter.Notice(fmt.Sprintf(`
+NOTE: The state of the services that were moved has been copied, but it was not
+deleted at its former places. If it is not needed there any more, delete it
+with:
+
+$ %s
+`, d.deleteStateCommand()))
+}
+
+// shellCommand returns a command that can be pasted into a shell.
+func shellCommand(program string, arguments ...[]string) string {
+	words := []string{program}
+	for _, word := range slices.Concat(arguments...) {
+		words = append(words, shellQuote(word))
+	}
+	return strings.Join(words, " ")
+}
+
+// shellQuote quotes a word, if a shell would not take it literally.
+func shellQuote(word string) string {
+	const literal = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:=@%,"
+	if word != "" && strings.Trim(word, literal) == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

@@ -1,0 +1,95 @@
+package coordinator
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/disnix-go/disnix/models"
+	"github.com/disnix-go/disnix/service"
+)
+
+// Deployment is a configuration and everything that is needed to deploy it.
+// Its methods are the phases; a command that carries out a single phase sets
+// only the fields which that one needs. It is not changed by them.
+type Deployment struct {
+	// Manifest is the configuration to be deployed.
+	Manifest *models.Manifest
+	// Previous is the configuration deployed now, or nil if none is known.
+	Previous *models.Manifest
+	// ManifestPath and PreviousPath are the files as the user named them, for
+	// commands that are recommended after a failure. ManifestPath also
+	// becomes the new generation of the coordinator profile.
+	ManifestPath, PreviousPath string
+	// Targets reaches the targets; see [ReachableInfrastructure].
+	Targets *Targets
+	// Store is the Nix store of the coordinator.
+	Store service.Store
+	// Snapshots is the snapshot repository of the coordinator: the station
+	// between two targets.
+	Snapshots service.Snapshots
+	// EmptyProfile puts a profile without any services into Store. It is
+	// called for targets that are not used any more; if it is nil, their
+	// profiles keep describing what was there.
+	EmptyProfile func(ctx context.Context) (path string, err error)
+	Reporter     Reporter
+	Options      Options
+}
+
+// Options tune a deployment; they are those of disnix-deploy (commands,
+// section 6).
+type Options struct {
+	// Profile is the profile's name; empty means [DefaultProfile].
+	Profile string
+	// CoordinatorProfileDir holds the coordinator profile; empty means
+	// [service.CoordinatorProfileDir].
+	CoordinatorProfileDir string
+	// Transfers is the number of targets to or from which closures and
+	// snapshots are copied at once; below one means 2.
+	Transfers int
+	// Concurrency bounds the activities that run at once on all targets
+	// together; below one means no limit but the targets' own.
+	Concurrency int
+	// NoUpgrade ignores the previous configuration: everything is activated,
+	// nothing is deactivated.
+	NoUpgrade bool
+	// NoRollback leaves a failed transition as it is.
+	NoRollback bool
+	// NoLock skips acquiring and releasing locks.
+	NoLock bool
+	// NoCoordinatorProfile and NoTargetProfiles leave these profiles alone.
+	NoCoordinatorProfile, NoTargetProfiles bool
+	// NoMigration skips the migration of state and its safety check.
+	NoMigration bool
+	Migration   MigrationOptions
+}
+
+func (d *Deployment) profile() string { return cmp.Or(d.Options.Profile, DefaultProfile) }
+
+func (d *Deployment) transfers() int {
+	const standard = 2
+	if d.Options.Transfers < 1 {
+		return standard
+	}
+	return d.Options.Transfers
+}
+
+// upgradedFrom returns the configuration that is replaced, or nil.
+func (d *Deployment) upgradedFrom() *models.Manifest {
+	if d.Options.NoUpgrade {
+		return nil
+	}
+	return d.Previous
+}
+
+// profileOn returns the name of the profile on a target, and the store path
+// that it has or is going to have.
+func (d *Deployment) profileOn(target string) (name, path string) {
+	if path, ok := d.Manifest.Profiles[target]; ok || d.Previous == nil {
+		return ProfileName(d.Manifest.Infrastructure, d.profile(), target), path
+	}
+	infrastructure := d.Manifest.Infrastructure
+	if _, ok := infrastructure[target]; !ok {
+		infrastructure = d.Previous.Infrastructure
+	}
+	return ProfileName(infrastructure, d.profile(), target), d.Previous.Profiles[target]
+}

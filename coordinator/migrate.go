@@ -1,0 +1,302 @@
+package coordinator
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/disnix-go/disnix/service"
+)
+
+// MigrationOptions tune the migration of state (transition, section 7).
+type MigrationOptions struct {
+	// Container and Component select what is migrated; empty means all.
+	Container, Component string
+	// TransferOnly moves snapshots that were taken before, but neither takes
+	// nor restores any.
+	TransferOnly bool
+	// DepthFirst completes one component after the other on each target,
+	// which needs less space than the same step for all of them.
+	DepthFirst bool
+	// All moves every generation of snapshots instead of the latest one.
+	All bool
+	// Keep is the number of generations that DepthFirst leaves on the
+	// targets; the commands' standard is 1.
+	Keep int
+	// DeleteState deletes the state that was moved away.
+	DeleteState bool
+}
+
+// stateGrace is how long activities that change state may go on after an
+// interrupt: one that is abandoned leaves it half changed.
+const stateGrace = 5 * time.Minute
+
+// MigrationStep is a part of a migration.
+type MigrationStep string
+
+// The steps of a migration, in their order.
+const (
+	SnapshotStep    MigrationStep = "snapshot"
+	RestoreStep     MigrationStep = "restore"
+	DeleteStateStep MigrationStep = "delete"
+)
+
+// MigrationError says that state was not migrated completely.
+type MigrationError struct {
+	Step MigrationStep // the one that failed; the later ones did not begin
+	Err  error
+}
+
+// Error says what failed and where the state is now.
+func (e *MigrationError) Error() string {
+	where := map[MigrationStep]string{
+		SnapshotStep:    "nothing was restored or deleted: all state is still where it was",
+		RestoreStep:     "nothing was deleted: all state is still where it was, and its snapshots are with the coordinator",
+		DeleteStateStep: "all state was restored; obsolete state that is not deleted is still where it was",
+	}[e.Step]
+	return fmt.Sprintf("migrate state: %v\n%s", e.Err, where)
+}
+
+// Unwrap returns the reasons.
+func (e *MigrationError) Unwrap() error { return e.Err }
+
+// migration is one run of a migration.
+type migration struct {
+	*Deployment
+	mu sync.Mutex
+	// retrieved and sent say of which state the coordinator received
+	// snapshots, and to which place it sent some.
+	retrieved, sent map[stateID]bool
+	// deleted says which state is deleted.
+	deleted map[stateID]bool
+	// skipped is what was on machines that do not exist any more.
+	skipped map[stateID]bool
+	// station serialises what is received per container and component, so
+	// that generations of several targets do not mix.
+	station map[containerComponent]*sync.Mutex
+}
+
+type containerComponent struct{ container, component string }
+
+func (d *Deployment) newMigration() *migration {
+	return &migration{
+		Deployment: d,
+		retrieved:  make(map[stateID]bool),
+		sent:       make(map[stateID]bool),
+		deleted:    make(map[stateID]bool),
+		skipped:    make(map[stateID]bool),
+		station:    make(map[containerComponent]*sync.Mutex),
+	}
+}
+
+// Migrate moves the state of components whose place has changed: snapshots
+// are taken and retrieved, sent and restored; then, if that was asked for,
+// the obsolete state is deleted. A step begins when the one before has
+// succeeded completely. The error is a [*MigrationError].
+//
+// It reports whether state was moved by an upgrade, but is still at its
+// former place, too.
+func (d *Deployment) Migrate(ctx context.Context) (left bool, err error) {
+	m := d.newMigration()
+	if err := m.snapshot(ctx); err != nil {
+		return false, &MigrationError{SnapshotStep, err}
+	}
+	if err := m.restore(ctx); err != nil {
+		return false, &MigrationError{RestoreStep, err}
+	}
+	if err := m.deleteMoved(ctx); err != nil {
+		return false, &MigrationError{DeleteStateStep, err}
+	}
+	if d.upgradedFrom() == nil {
+		return false, nil
+	}
+	for id := range m.retrieved {
+		left = left || !m.deleted[id]
+	}
+	return left, nil
+}
+
+// Snapshot takes and retrieves snapshots: of the state that an upgrade moves
+// away, or with Options.NoUpgrade of all state in the manifest.
+func (d *Deployment) Snapshot(ctx context.Context) error { return d.newMigration().snapshot(ctx) }
+
+// Restore sends and restores snapshots: of the state that an upgrade moves
+// here, or of all state in the manifest if it does not replace any other.
+func (d *Deployment) Restore(ctx context.Context) error { return d.newMigration().restore(ctx) }
+
+// DeleteState deletes the obsolete state of everything in the manifest. What
+// is active is protected by the plugins: they delete only what a deactivation
+// has marked as garbage (transition, 7.4).
+func (d *Deployment) DeleteState(ctx context.Context) error {
+	states, err := d.states(d.Manifest)
+	if err != nil {
+		return err
+	}
+	d.Reporter.Progress("", "Deleting obsolete state of services...")
+	return d.newMigration().deleteState(ctx, states)
+}
+
+func (m *migration) snapshot(ctx context.Context) error {
+	states, err := m.toSnapshot()
+	if err != nil {
+		return err
+	}
+	switch {
+	case m.Options.NoUpgrade:
+		m.Reporter.Progress("", "Snapshotting state of all components...")
+	case m.Previous == nil:
+		m.Reporter.Progress("", "No snapshots are taken since an upgrade is requested and no previous deployment state is known")
+		return nil
+	default:
+		m.Reporter.Progress("", "Snapshotting state of moved components...")
+	}
+	states = m.reachable(states)
+	if m.Options.Migration.DepthFirst {
+		return m.snapshotDepthFirst(ctx, states)
+	}
+	return m.snapshotBreadthFirst(ctx, states)
+}
+
+func (m *migration) restore(ctx context.Context) error {
+	states, err := m.toRestore()
+	if err != nil {
+		return err
+	}
+	if m.upgradedFrom() == nil {
+		m.Reporter.Progress("", "Sending snapshots of all components...")
+	} else {
+		m.Reporter.Progress("", "Sending snapshots of moved components...")
+	}
+	states = m.reachable(states)
+	if m.Options.Migration.DepthFirst {
+		return m.restoreDepthFirst(ctx, states)
+	}
+	return m.restoreBreadthFirst(ctx, states)
+}
+
+// toSnapshot returns the state that is captured.
+func (m *migration) toSnapshot() ([]state, error) {
+	if m.Options.NoUpgrade {
+		return m.states(m.Manifest)
+	}
+	return m.movedAway()
+}
+
+// movedAway returns the state of the previous configuration that is not at
+// the same place in the new one.
+func (m *migration) movedAway() ([]state, error) {
+	previous := m.upgradedFrom()
+	if previous == nil {
+		return nil, nil
+	}
+	old, err := m.states(previous)
+	if err != nil {
+		return nil, fmt.Errorf("previous manifest: %w", err)
+	}
+	states, err := m.states(m.Manifest)
+	return without(old, states), err
+}
+
+// toRestore returns the state that is brought to its new place.
+func (m *migration) toRestore() ([]state, error) {
+	states, err := m.states(m.Manifest)
+	previous := m.upgradedFrom()
+	if err != nil || previous == nil {
+		return states, err
+	}
+	old, err := m.states(previous)
+	if err != nil {
+		return nil, fmt.Errorf("previous manifest: %w", err)
+	}
+	return without(states, old), nil
+}
+
+// deleteMoved deletes the obsolete state of the previous configuration, if
+// that was asked for. State that was moved away is only deleted after it was
+// restored at its new place, or, if it has none, after the coordinator has
+// received a snapshot.
+func (m *migration) deleteMoved(ctx context.Context) error {
+	previous := m.upgradedFrom()
+	if !m.Options.Migration.DeleteState || previous == nil {
+		return nil
+	}
+	all, err := m.states(previous)
+	if err != nil {
+		return fmt.Errorf("previous manifest: %w", err)
+	}
+	moved, err := m.movedAway()
+	if err != nil {
+		return err
+	}
+	kept, err := m.onlyCopy(moved)
+	if err != nil {
+		return err
+	}
+	for _, s := range kept {
+		m.Reporter.Problem(s.target, "Not deleting state of "+s.deployedTo()+", because it was not restored anywhere else")
+	}
+	return m.deleteState(ctx, without(all, kept))
+}
+
+// onlyCopy returns those of the moved states that must not be deleted.
+func (m *migration) onlyCopy(moved []state) ([]state, error) {
+	destinations, err := m.toRestore()
+	if err != nil {
+		return nil, err
+	}
+	wanted := make(map[string]bool) // by component
+	restored := make(map[containerComponent]bool)
+	for _, s := range destinations {
+		wanted[s.component] = true
+		if m.sent[s.stateID] {
+			restored[s.kind()] = true
+		}
+	}
+	if m.Options.Migration.TransferOnly && !m.Options.Migration.DepthFirst {
+		clear(restored)
+	}
+	var kept []state
+	for _, s := range moved {
+		if !m.retrieved[s.stateID] || wanted[s.component] && !restored[s.kind()] {
+			kept = append(kept, s)
+		}
+	}
+	return kept, nil
+}
+
+func (m *migration) deleteState(ctx context.Context, states []state) error {
+	ctx, cancel := outlast(ctx, stateGrace)
+	defer cancel()
+	return m.onEachState(ctx, m.reachable(states), func(t service.Service, s state) error {
+		m.Reporter.Progress(s.target, "Deleting obsolete state of service: "+s.component)
+		if err := t.DeleteState(ctx, m.activityOf(s)); err != nil {
+			m.Reporter.Problem(s.target, "Cannot delete state of service: "+s.component)
+			return fmt.Errorf("delete state of %s: %w", s, err)
+		}
+		m.note(m.deleted, s)
+		return nil
+	})
+}
+
+func (m *migration) note(what map[stateID]bool, s state) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	what[s.stateID] = true
+}
+
+// reachable leaves out what was on machines that do not exist any more, which
+// is said once.
+func (m *migration) reachable(states []state) []state {
+	return slices.DeleteFunc(slices.Clone(states), func(s state) bool {
+		if m.Targets.Has(s.target) {
+			return false
+		}
+		if !m.skipped[s.stateID] {
+			m.skipped[s.stateID] = true
+			m.Reporter.Progress(s.target, "Skip state of "+s.deployedTo()+" since machine is no longer present!")
+		}
+		return true
+	})
+}
