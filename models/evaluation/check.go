@@ -133,7 +133,7 @@ func (c *checker) checkService(name string, in service) *unit {
 	if in.ProvidesContainers.invalid != "" {
 		c.problem("%s: attribute providesContainers must be an attribute set, not %s", where, in.ProvidesContainers.invalid)
 	}
-	u.containers = c.containers(where+": container ", in.Containers.value, u.context)
+	u.containers = c.containers(where+": containers", in.Containers.value, u.context)
 	if in.Targets == nil {
 		c.problem("%s: its targets must be a list of targets or an attribute set { targets = [ { target = …; } … ]; }", where)
 	} else {

@@ -79,12 +79,17 @@ func (w *workspace) write(name string, write func(io.Writer) error) (err error) 
 	return write(f)
 }
 
-// argumentsOf passes model files and the options of the evaluation.
+// argumentsOf passes model files and what holds for targets by default.
 func argumentsOf(files []file, in Inputs) []string {
-	args := []string{
+	return append(fileArguments(files, in),
 		"--argstr", "targetProperty", in.TargetProperty,
 		"--argstr", "clientInterface", in.ClientInterface,
-	}
+	)
+}
+
+// fileArguments passes model files.
+func fileArguments(files []file, in Inputs) []string {
+	var args []string
 	for _, f := range files {
 		args = append(args, "--argstr", f.argument, f.path)
 	}
@@ -92,4 +97,12 @@ func argumentsOf(files []file, in Inputs) []string {
 		args = append(args, "--show-trace")
 	}
 	return args
+}
+
+// extraArguments passes the extra parameters.
+func (in Inputs) extraArguments() []string {
+	if in.ExtraParams == "" {
+		return nil
+	}
+	return []string{"--arg", "extraParams", in.ExtraParams}
 }

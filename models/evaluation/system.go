@@ -40,7 +40,14 @@ func Evaluate(ctx context.Context, in Inputs) (*System, error) {
 		return nil, err
 	}
 	defer w.close()
-	return evaluateModels(ctx, w, in, kind, files)
+	switch kind {
+	case KindDeployment:
+		return evaluateDeployment(ctx, w, in, files)
+	case KindBuild:
+		return nil, ErrUnknownCombination
+	default:
+		return evaluateModels(ctx, w, in, kind, files)
+	}
 }
 
 func evaluateModels(ctx context.Context, w *workspace, in Inputs, kind Kind, files []file) (*System, error) {
@@ -95,8 +102,5 @@ func (in Inputs) modelArguments(kind Kind, files []file) []string {
 	if in.DeployState {
 		args = append(args, "--arg", "deployState", "true")
 	}
-	if in.ExtraParams != "" {
-		args = append(args, "--arg", "extraParams", in.ExtraParams)
-	}
-	return args
+	return append(args, in.extraArguments()...)
 }

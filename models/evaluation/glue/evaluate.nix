@@ -74,9 +74,13 @@ let
     packages = packagesOf name;
   };
 
+  encodePlaces = places:
+    if places == null then null
+    else map (place: place // { container = expect [ "string" ] place.container; }) places;
+
   encodeDependency = reference:
     if isAttrs reference && isString (reference.name or null)
-    then { service = reference.name; targets = services.refined reference; explicit = reference ? targets; }
+    then { service = reference.name; targets = encodePlaces (services.refined reference); explicit = reference ? targets; }
     else { invalid = describe reference; };
 
   encodeService = name: service: context "service ${name}" {
@@ -87,9 +91,10 @@ let
     connectsTo = setOf encodeDependency (service.connectsTo or { });
     activatesAfter = setOf encodeDependency (service.activatesAfter or { });
     providesContainer = expect [ "string" "null" ] (service.providesContainer or null);
-    providesContainers = expect [ "set" "null" ] (if builtins.isAttrs (service.providesContainers or null) then null else service.providesContainers or null);
+    providesContainers = expect [ "null" ] (
+      let declared = structure.services.${name}.providesContainers or null; in if isAttrs declared then null else declared);
     containers = setOf values.properties services.provides.${name};
-    targets = services.targets.${name};
+    targets = encodePlaces services.targets.${name};
     packages = if packages then pairs (mapAttrs (encodePackage name) built.${name}) else [ ];
   };
 

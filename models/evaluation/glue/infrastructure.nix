@@ -1,0 +1,20 @@
+# The infrastructure model with its defaults: encoded for JSON, or as it is
+# for disnix-normalize-infra --raw.
+{ infrastructureFile, targetProperty, clientInterface, raw ? false }:
+
+let
+  inherit (builtins) isAttrs mapAttrs;
+  inherit (import ./attrs.nix) context describe pairs;
+
+  model = context "the infrastructure model ${infrastructureFile}" (import infrastructureFile);
+
+  locate = import ./targets.nix {
+    infrastructure =
+      if isAttrs model then model
+      else throw "the infrastructure model ${infrastructureFile} must be an attribute set, not ${describe model}";
+    inherit targetProperty clientInterface;
+  };
+
+  encode = name: target: (import ./output.nix).target target // { address = locate.addresses.${name}; packages = [ ]; };
+in
+if raw then locate.targets else { targets = pairs (mapAttrs encode locate.targets); }
