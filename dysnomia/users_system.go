@@ -266,16 +266,11 @@ func (a *Accounts) run(ctx context.Context, stdin string, command ...string) err
 }
 
 func (a *Accounts) command(ctx context.Context, name string, args ...string) (*exec.Cmd, error) {
-	search := variables(a.Environment)["PATH"] + ":/run/current-system/sw/bin:/usr/sbin:/sbin:/usr/bin:/bin"
-	for _, dir := range filepath.SplitList(search) {
-		path := filepath.Join(dir, name)
-		info, err := os.Stat(path)
-		if err != nil || !filepath.IsAbs(dir) || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
-			continue
-		}
-		cmd := exec.CommandContext(ctx, path, args...)
-		cmd.Env = []string{"PATH=" + search, "LC_ALL=C"}
-		return cmd, nil
+	path, err := FindProgram(a.Environment, name)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("find program %s: it is not in %s: install it or extend PATH", name, search)
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = programEnvironment(a.Environment)
+	return cmd, nil
 }
