@@ -63,7 +63,7 @@ func readFile[T any](path string, kind documentKind, decode func(*decoder) T) (T
 // well-formed, otherwise [Problems].
 func readDocument[T any](r io.Reader, file string, kind documentKind, decode func(*decoder) T) (T, error) {
 	var none T
-	data, err := readAll(r)
+	data, err := readAll(r, maxDocumentSize)
 	if err != nil {
 		return none, &ParseError{kind.phrase, err}
 	}
@@ -92,22 +92,23 @@ func readDocument[T any](r io.Reader, file string, kind documentKind, decode fun
 	return document, nil
 }
 
-// readAll reads everything, at once if the size is known.
-func readAll(r io.Reader) ([]byte, error) {
+// readAll reads everything, at once if the size is known, but not more than the
+// limit.
+func readAll(r io.Reader, limit int64) ([]byte, error) {
 	var buffer bytes.Buffer
 	switch source := r.(type) {
 	case interface{ Len() int }:
-		buffer.Grow(min(source.Len(), maxDocumentSize) + bytes.MinRead)
+		buffer.Grow(int(min(int64(max(source.Len(), 0)), limit)) + bytes.MinRead)
 	case interface{ Stat() (fs.FileInfo, error) }:
 		if info, err := source.Stat(); err == nil && info.Mode().IsRegular() {
-			buffer.Grow(int(min(info.Size(), maxDocumentSize)) + bytes.MinRead)
+			buffer.Grow(int(min(info.Size(), limit)) + bytes.MinRead)
 		}
 	}
-	if _, err := buffer.ReadFrom(io.LimitReader(r, maxDocumentSize+1)); err != nil {
+	if _, err := buffer.ReadFrom(io.LimitReader(r, limit+1)); err != nil {
 		return nil, err
 	}
-	if buffer.Len() > maxDocumentSize {
-		return nil, fmt.Errorf("the document is larger than %d bytes", maxDocumentSize)
+	if int64(buffer.Len()) > limit {
+		return nil, fmt.Errorf("the document is larger than %d bytes", limit)
 	}
 	return buffer.Bytes(), nil
 }
