@@ -37,4 +37,7 @@ rec {
 
   # Says what is evaluated if evaluating the value fails.
   context = text: builtins.addErrorContext "while disnix evaluates ${text}";
+
+  # The same if evaluating anything inside the value fails.
+  deepContext = text: value: context text (builtins.deepSeq value value);
 }

@@ -6,10 +6,10 @@ let
   inherit (builtins) isAttrs isList isPath isString map mapAttrs;
   inherit (import ./attrs.nix) context describe expect isDerivation pairs;
 
-  model =
-    let value = context "the build model ${buildFile}" (import buildFile); in
+  model = context "the build model ${buildFile}" (
+    let value = import buildFile; in
     if isAttrs value then value
-    else throw "the build model ${buildFile} must be an attribute set, not ${describe value}";
+    else throw "the build model must be an attribute set, not ${describe value}");
 
   string = expect [ "string" "null" ];
 

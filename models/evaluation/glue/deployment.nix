@@ -7,10 +7,10 @@ let
   inherit (import ./attrs.nix) context describe expect pairs;
   values = import ./values.nix;
 
-  model =
-    let value = context "the deployment model ${deploymentFile}" (import deploymentFile); in
+  model = context "the deployment model ${deploymentFile}" (
+    let value = import deploymentFile; in
     if isAttrs value then value
-    else throw "the deployment model ${deploymentFile} must be an attribute set, not ${describe value}";
+    else throw "the deployment model must be an attribute set, not ${describe value}");
 
   locate = import ./targets.nix {
     infrastructure = model.infrastructure or { };

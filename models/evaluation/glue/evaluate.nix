@@ -20,7 +20,7 @@
 
 let
   inherit (builtins) attrNames concatMap filter isAttrs isList isString map mapAttrs;
-  inherit (import ./attrs.nix) context describe expect generate pairs;
+  inherit (import ./attrs.nix) context deepContext describe expect generate pairs;
   values = import ./values.nix;
 
   models = import ./models.nix {
@@ -64,7 +64,7 @@ let
       here = perSystem.${targets.${name}.system}.targetPackages;
       list = here.${name} or [ ];
     in
-    context "the packages of target ${name}" (
+    deepContext "the packages of target ${name}" (
       if !packages || !(isString targets.${name}.system) then [ ]
       else if isList list then map values.package list
       else { invalid = describe list; });
@@ -99,7 +99,7 @@ let
   };
 
   encodePackage = name: system: package:
-    context "the package of service ${name} for system ${system}" (values.package package);
+    deepContext "the package of service ${name} for system ${system}" (values.package package);
 
   unknownPackageTargets =
     let names = concatMap (system: attrNames perSystem.${system}.targetPackages) (attrNames perSystem); in

@@ -6,12 +6,13 @@ let
   inherit (builtins) isAttrs mapAttrs;
   inherit (import ./attrs.nix) context describe pairs;
 
-  model = context "the infrastructure model ${infrastructureFile}" (import infrastructureFile);
+  model = context "the infrastructure model ${infrastructureFile}" (
+    let value = import infrastructureFile; in
+    if isAttrs value then value
+    else throw "the infrastructure model must be an attribute set, not ${describe value}");
 
   locate = import ./targets.nix {
-    infrastructure =
-      if isAttrs model then model
-      else throw "the infrastructure model ${infrastructureFile} must be an attribute set, not ${describe model}";
+    infrastructure = model;
     inherit targetProperty clientInterface;
   };
 

@@ -15,28 +15,28 @@ let
   inherit (builtins) functionArgs intersectAttrs isAttrs mapAttrs attrNames filter;
   inherit (import ./attrs.nix) context describe isFunction;
 
-  load = model: file: context "the ${model} model ${file}" (import file);
+  within = model: file: context "the ${model} model ${file}";
 
-  loadSet = model: file:
-    let value = load model file; in
+  loadSet = model: file: within model file (
+    let value = import file; in
     if isAttrs value then value
-    else throw "the ${model} model ${file} must be an attribute set, not ${describe value}";
+    else throw "the ${model} model must be an attribute set, not ${describe value}");
 
-  call = model: file: arguments:
+  call = model: file: arguments: within model file (
     let
-      function = load model file;
-      result = context "the ${model} model ${file}" (function arguments);
+      function = import file;
+      result = function arguments;
     in
-    if !(isFunction function) then throw "the ${model} model ${file} must be a function, not ${describe function}"
-    else if !(isAttrs result) then throw "the ${model} model ${file} must return an attribute set, not ${describe result}"
-    else result;
+    if !(isFunction function) then throw "the ${model} model must be a function, not ${describe function}"
+    else if !(isAttrs result) then throw "the ${model} model must return an attribute set, not ${describe result}"
+    else result);
 
   # The extra parameters that a model asks for by name.
-  extra = model: file:
-    let function = load model file; in
+  extra = model: file: within model file (
+    let function = import file; in
     if builtins.isFunction function then intersectAttrs (functionArgs function) extraParams
     else if isFunction function then intersectAttrs (function.__functionArgs or { }) extraParams
-    else { };
+    else { });
 
   infrastructure = loadSet "infrastructure" infrastructureFile;
 
@@ -54,7 +54,7 @@ let
         ({ inherit (arguments) system pkgs; inherit distribution invDistribution; } // extra "services" servicesFile);
       withTargets = name: service:
         if isAttrs service then { targets = distribution.${name} or [ ]; } // service
-        else throw "services model ${servicesFile}: ${name} must be an attribute set, not ${describe service}";
+        else within "services" servicesFile (throw "service ${name} must be an attribute set, not ${describe service}");
     in
     {
       inherit infrastructure;
@@ -66,7 +66,7 @@ let
   fromArchitecture = arguments:
     let model = call "architecture" architectureFile (arguments // extraParams); in
     if !(model ? services && model ? infrastructure)
-    then throw "the architecture model ${architectureFile} must have the attributes services and infrastructure"
+    then within "architecture" architectureFile (throw "the architecture model must have the attributes services and infrastructure")
     else {
       inherit (model) services infrastructure;
       targetPackages = model.targetPackages or { };

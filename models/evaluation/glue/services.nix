@@ -4,7 +4,7 @@
 
 let
   inherit (builtins) attrNames concatLists filter groupBy isAttrs isList isString listToAttrs map mapAttrs;
-  inherit (import ./attrs.nix) context filterAttrs;
+  inherit (import ./attrs.nix) deepContext filterAttrs;
 
   placed = filterAttrs (_: service: isAttrs service && service ? targets) declared;
 
@@ -26,7 +26,7 @@ let
   typeOf = service: service.type or null;
 
   # Service -> its targets, without the providers of their containers.
-  places = mapAttrs (name: service: context "the targets of service ${name}" (
+  places = mapAttrs (name: service: deepContext "the targets of service ${name}" (
     locate.references (typeOf service) service.targets)) placed;
 
   listOr = default: value: if isList value then value else default;
@@ -74,6 +74,7 @@ rec {
   # reference states, or null for all of the service's.
   refined = reference:
     if reference ? targets
-    then located reference.name (locate.references (typeOf (services.${reference.name} or reference)) reference.targets)
+    then located reference.name (deepContext "the targets of a dependency on service ${reference.name}" (
+      locate.references (typeOf (services.${reference.name} or reference)) reference.targets))
     else null;
 }
