@@ -77,7 +77,7 @@ func readDocument[T any](r io.Reader, file string, kind documentKind, decode fun
 		return none, d.parseError(kind)
 	}
 	if string(d.Name()) != kind.root {
-		return none, &ParseError{kind.phrase, d.at(d.Offset(), fmt.Errorf("the root element is <%s>, not <%s>", d.Name(), kind.root))}
+		return none, &ParseError{kind.phrase, d.at(d.Offset(), fmt.Errorf("the root element is <%.100s>, not <%s>", d.Name(), kind.root))}
 	}
 	document := decode(d)
 	if d.fatal != nil {

@@ -28,7 +28,7 @@ func (r *Reader) declaration() {
 	case "", "utf-8", "utf8", "us-ascii", "ascii":
 		r.pos += len(match[0])
 	default:
-		r.fail(r.pos, "the encoding is %s; it must be UTF-8", encoding)
+		r.fail(r.pos, "the encoding is %.100s; it must be UTF-8", encoding)
 	}
 }
 
@@ -54,7 +54,7 @@ func (r *Reader) passOver(what, begin, end string) bool {
 	content := r.data[start+len(begin):]
 	length := bytes.Index(content, []byte(end))
 	if length < 0 {
-		return r.fail(start, "a %s is not closed", what)
+		return r.fail(start, "a %.100s is not closed", what)
 	}
 	offset := start + len(begin)
 	for i, c := range content[:length] {

@@ -17,7 +17,7 @@ func (r *Reader) startTag() bool {
 	for {
 		spaced := r.space()
 		if r.pos == len(r.data) {
-			return r.fail(start, "the start tag <%s is not closed", name)
+			return r.fail(start, "the start tag <%.100s is not closed", name)
 		}
 		switch c := r.data[r.pos]; {
 		case c == '>':
@@ -26,14 +26,14 @@ func (r *Reader) startTag() bool {
 			return true
 		case c == '/':
 			if r.peek() != '>' {
-				return r.fail(r.pos, "the start tag <%s is not closed", name)
+				return r.fail(r.pos, "the start tag <%.100s is not closed", name)
 			}
 			r.pos += 2
 			r.enter(start, name)
 			r.empty = true
 			return true
 		case !spaced:
-			return r.fail(r.pos, "the start tag <%s is malformed", name)
+			return r.fail(r.pos, "the start tag <%.100s is malformed", name)
 		}
 		if !r.attribute(name) {
 			return false
@@ -53,12 +53,12 @@ func (r *Reader) endTag() {
 	name := r.name()
 	innermost := r.open[len(r.open)-1]
 	if !bytes.Equal(name, innermost) {
-		r.fail(start, "element <%s> is closed by </%s>", innermost, name)
+		r.fail(start, "element <%.100s> is closed by </%.100s>", innermost, name)
 		return
 	}
 	r.space()
 	if r.pos == len(r.data) || r.data[r.pos] != '>' {
-		r.fail(start, "the end tag </%s is not closed", name)
+		r.fail(start, "the end tag </%.100s is not closed", name)
 		return
 	}
 	r.pos++
@@ -69,24 +69,24 @@ func (r *Reader) attribute(element []byte) bool {
 	start := r.pos
 	name := r.name()
 	if len(name) == 0 {
-		return r.fail(start, "the start tag <%s is malformed", element)
+		return r.fail(start, "the start tag <%.100s is malformed", element)
 	}
 	r.space()
 	if r.pos == len(r.data) || r.data[r.pos] != '=' {
-		return r.fail(start, "attribute %s of <%s> has no value", name, element)
+		return r.fail(start, "attribute %.100s of <%.100s> has no value", name, element)
 	}
 	r.pos++
 	r.space()
 	if r.pos == len(r.data) || (r.data[r.pos] != '"' && r.data[r.pos] != '\'') {
-		return r.fail(start, "the value of attribute %s of <%s> is not quoted", name, element)
+		return r.fail(start, "the value of attribute %.100s of <%.100s> is not quoted", name, element)
 	}
 	for _, other := range r.attrs {
 		if bytes.Equal(other.name, name) {
-			return r.fail(start, "attribute %s of <%s> is given twice", name, element)
+			return r.fail(start, "attribute %.100s of <%.100s> is given twice", name, element)
 		}
 	}
 	if len(r.attrs) == maxAttributes {
-		return r.fail(start, "element <%s> has more than %d attributes", element, maxAttributes)
+		return r.fail(start, "element <%.100s> has more than %d attributes", element, maxAttributes)
 	}
 	value, ok := r.attributeValue(name)
 	r.attrs = append(r.attrs, attribute{name, value})
@@ -100,7 +100,7 @@ func (r *Reader) attributeValue(name []byte) ([]byte, bool) {
 	quote := r.data[start]
 	length := bytes.IndexByte(r.data[start+1:], quote)
 	if length < 0 {
-		return nil, r.fail(start, "the value of attribute %s is not closed", name)
+		return nil, r.fail(start, "the value of attribute %.100s is not closed", name)
 	}
 	r.pos++
 	raw := r.data[r.pos : r.pos+length]
@@ -119,7 +119,7 @@ func (r *Reader) attributeValue(name []byte) ([]byte, bool) {
 	for end := r.pos + length; r.pos < end; {
 		switch c := r.data[r.pos]; c {
 		case '<':
-			return nil, r.fail(r.pos, "the value of attribute %s contains <, which is written &lt;", name)
+			return nil, r.fail(r.pos, "the value of attribute %.100s contains <, which is written &lt;", name)
 		case '&':
 			var ok bool
 			if value, ok = r.reference(value); !ok {

@@ -70,7 +70,7 @@ func (r *Reader) characters(wanted bool) ([]byte, bool) {
 		}
 		r.pos++
 	}
-	return nil, r.fail(len(r.data), "the document ends within element <%s>", r.Name())
+	return nil, r.fail(len(r.data), "the document ends within element <%.100s>", r.Name())
 }
 
 // validCharacter checks the character that begins at offset with a special
@@ -107,7 +107,7 @@ func (r *Reader) reference(text []byte) ([]byte, bool) {
 	name := rest[:length]
 	c, ok := referenced(name)
 	if !ok {
-		return nil, r.fail(r.pos, "the reference &%s; is unknown or stands for a character that XML does not allow", name)
+		return nil, r.fail(r.pos, "the reference &%.100s; is unknown or stands for a character that XML does not allow", name)
 	}
 	r.pos += length + 2
 	return utf8.AppendRune(text, c), true
