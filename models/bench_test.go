@@ -28,6 +28,16 @@ func benchmarkRead(b *testing.B, m *models.Manifest) {
 	}
 }
 
+func BenchmarkValidate100k(b *testing.B) {
+	m := modelstest.Random(1, 100000, 3, 100, 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := m.Validate(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkWriteManifest10k(b *testing.B) {
 	m := modelstest.Flat(10000, 100, 1)
 	b.SetBytes(int64(len(document(b, m))))

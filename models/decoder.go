@@ -16,6 +16,10 @@ import (
 // 100,000 services with three dependencies each has an eighth of it.
 const maxDocumentSize = 1 << 30
 
+// maxProblems is how many mistakes in one document are reported; more are of no
+// use to anybody, and could fill the memory.
+const maxProblems = 1000
+
 // documentKind distinguishes the documents.
 type documentKind struct {
 	root   string // the name of the root element
@@ -38,6 +42,7 @@ type decoder struct {
 	file     string
 	strings  map[string]string // each string that occurs often, once
 	problems []located
+	excess   int // number of problems that are not reported
 	fatal    error
 	scratch  []Dependency
 }
@@ -136,6 +141,9 @@ func (d *decoder) contentError() error {
 		offset = p.offset
 		problems = append(problems, &PositionError{d.file, line, offset - lineStart + 1, p.err})
 	}
+	if d.excess > 0 {
+		problems = append(problems, fmt.Errorf("there are %d more mistakes", d.excess))
+	}
 	return problems.Err()
 }
 
@@ -156,6 +164,10 @@ func countLines(data []byte, line, lineStart, from, to int) (int, int) {
 // problem notes mistakes in the element at offset.
 func (d *decoder) problem(offset int, errs ...error) {
 	for _, err := range errs {
+		if len(d.problems) == maxProblems {
+			d.excess++
+			continue
+		}
 		d.problems = append(d.problems, located{offset, err})
 	}
 }
