@@ -34,7 +34,7 @@ func (h *Host) runExecutable(ctx context.Context, path string, op Operation, r *
 		cmd, err = start("/bin/sh", path)
 	}
 	if err != nil {
-		return fmt.Errorf("%s component %q in container %q: start module %s: %w", op, r.ComponentName, r.Container, path, err)
+		return moduleError(op, r, fmt.Errorf("start %s: %w", path, err))
 	}
 	stdout.started()
 	stderr.started()

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -68,6 +69,16 @@ func (m *machine) module(name, script string) string {
 
 func (m *machine) component(container, name string) string {
 	return m.file("components/"+container+"/"+name, name, 0o644)
+}
+
+// fifo makes a named pipe.
+func (m *machine) fifo(name string) string {
+	m.t.Helper()
+	path := filepath.Join(m.root, name)
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		m.t.Fatal(err)
+	}
+	return path
 }
 
 // run runs an invocation and returns what the module printed.

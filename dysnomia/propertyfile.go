@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/syntax"
@@ -74,6 +75,9 @@ func parseLine(line string, evaluate evaluator) (Properties, error) {
 	if strings.ContainsRune(line, 0) {
 		return nil, errors.New("there is a NUL byte, which no value can have")
 	}
+	if !utf8.ValidString(line) {
+		return nil, errors.New("it is not encoded in UTF-8")
+	}
 	parsed, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(line), "")
 	if err != nil {
 		return nil, syntaxError(line, err)
@@ -117,7 +121,7 @@ func assignments(stmt *syntax.Stmt) ([]*syntax.Assign, error) {
 	}
 	for _, assign := range call.Assigns {
 		switch {
-		case assign.Naked || assign.Name == nil:
+		case assign.Naked || assign.Name == nil || !syntax.ValidName(assign.Name.Value):
 			return nil, errNotAssignment
 		case assign.Append:
 			return nil, fmt.Errorf("%s+= is not supported: write the whole value", assign.Name.Value)
@@ -136,10 +140,54 @@ func propertyOf(assign *syntax.Assign, evaluate evaluator) (Property, error) {
 			}
 		}
 	}
+	quoteEscapes(assign)
 	if needsExpansion(assign) {
 		return evaluate(assign)
 	}
 	return literal(assign)
+}
+
+// quoteEscapes replaces each character after a backslash outside of quotes by
+// the same in quotes, because the expansion of assignments keeps backslashes.
+func quoteEscapes(assign *syntax.Assign) {
+	words := []*syntax.Word{assign.Value}
+	if assign.Array != nil {
+		words = nil
+		for _, element := range assign.Array.Elems {
+			words = append(words, element.Value)
+		}
+	}
+	for _, word := range words {
+		if word == nil {
+			continue
+		}
+		var parts []syntax.WordPart
+		for _, part := range word.Parts {
+			if lit, ok := part.(*syntax.Lit); ok {
+				parts = append(parts, unescaped(lit)...)
+			} else {
+				parts = append(parts, part)
+			}
+		}
+		word.Parts = parts
+	}
+}
+
+func unescaped(lit *syntax.Lit) []syntax.WordPart {
+	var parts []syntax.WordPart
+	text := lit.Value
+	for {
+		before, after, found := strings.Cut(text, `\`)
+		if before != "" {
+			parts = append(parts, &syntax.Lit{ValuePos: lit.ValuePos, ValueEnd: lit.ValueEnd, Value: before})
+		}
+		if !found {
+			return parts
+		}
+		_, size := utf8.DecodeRuneInString(after)
+		parts = append(parts, &syntax.SglQuoted{Left: lit.ValuePos, Right: lit.ValueEnd, Value: after[:size]})
+		text = after[size:]
+	}
 }
 
 // needsExpansion reports whether an assignment is anything but names, literals

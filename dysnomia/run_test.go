@@ -204,10 +204,7 @@ func TestRunDoesNotStartWhenCancelled(t *testing.T) {
 func TestRunLeavesDaemonsAlone(t *testing.T) {
 	m := newMachine(t)
 	done := filepath.Join(m.root, "done")
-	gate := filepath.Join(m.root, "gate")
-	if err := syscall.Mkfifo(gate, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	gate := m.fifo("gate")
 	m.module("daemon", `
 ( read -r line <"$gate"; for i in {1..20000}; do echo "output of the daemon" || exit; done; echo ok >"$done.new"; mv "$done.new" "$done" ) &
 seq 1 50000
@@ -274,7 +271,7 @@ func TestRunModuleThatCannotStart(t *testing.T) {
 	m := newMachine(t)
 	path := m.file("modules/broken", "#!/does/not/exist\n", 0o755)
 	_, err := m.run(Invocation{Operation: "activate", Component: "/x", Type: "broken", Environment: true})
-	wantError(t, err, `activate component "x" in container "broken": start module `+path)
+	wantError(t, err, `activate component "x" in container "broken": module "broken": start `+path)
 	equal(t, "exit status", ExitStatus(err), 1)
 }
 
