@@ -79,6 +79,16 @@ func (p *program) main(ctx context.Context, invoked string, args []string, termi
 	if err != nil {
 		return p.usageFailure(invoked, err, terminal)
 	}
+	for _, name := range given.order {
+		switch name {
+		case "help":
+			p.printHelp(terminal.stdout, invoked)
+			return 0
+		case "version":
+			printVersion(terminal.stdout, invoked)
+			return 0
+		}
+	}
 	app := &cli.App{
 		Name:                      invoked,
 		Flags:                     p.flags(),
@@ -91,14 +101,6 @@ func (p *program) main(ctx context.Context, invoked string, args []string, termi
 		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
 	}
 	app.Action = func(c *cli.Context) error {
-		switch {
-		case c.Bool("help"):
-			p.printHelp(terminal.stdout, invoked)
-			return nil
-		case c.Bool("version"):
-			printVersion(terminal.stdout, invoked)
-			return nil
-		}
 		return p.action(&invocation{Context: c, console: terminal, name: invoked, order: given.order})
 	}
 	err = app.RunContext(ctx, append([]string{invoked}, given.arguments()...))

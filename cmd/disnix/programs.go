@@ -3,5 +3,28 @@ package main
 // programs returns every program, in the order of the overview: the ones that
 // users call first.
 func programs() []*program {
-	return []*program{}
+	return []*program{
+		envProgram(),
+		queryProgram(),
+		lockProgram(),
+		manifestProgram(),
+		deployProgram(),
+		distributeProgram(),
+		setProgram(),
+		migrateProgram(),
+		snapshotProgram(),
+		restoreProgram(),
+		deleteStateProgram(),
+		compareProgram(),
+		normalizeInfraProgram(),
+		runActivityProgram(),
+		tmpfileProgram(),
+		dysnomiaProgram(),
+		containersProgram(),
+		snapshotsProgram(),
+		addGroupsProgram(),
+		addUsersProgram(),
+		delUsersProgram(),
+		delGroupsProgram(),
+	}
 }

@@ -26,12 +26,15 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 say() { printf '\n== %s\n' "$*"; }
+# Runs a command and shows it with its output, without the long name of the
+# directory.
 run() {
     printf '$ %s\n' "$*" | sed "s|$demo|\$DEMO|g"
-    "$@" 2>&1 | sed "s|$demo|\$DEMO|g"
+    status=0
+    "$@" > "$demo/output" 2>&1 || status=$?
+    sed "s|$demo|\$DEMO|g" "$demo/output"
+    return "$status"
 }
-# run's own status is that of sed: ask for the command's.
-set -o pipefail 2> /dev/null || true
 
 models="-s services.nix -i infrastructure.nix -d distribution.nix"
 client="$NIX_STATE_DIR/profiles/disnix/default@node2/bin/hello"

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/disnix-go/disnix/coordinator"
+	"github.com/disnix-go/disnix/dysnomia"
+	"github.com/disnix-go/disnix/dysnomia/plugins"
+	"github.com/disnix-go/disnix/models"
+	"github.com/disnix-go/disnix/service"
+	"github.com/disnix-go/disnix/service/clientprogram"
+)
+
+// newHost returns the plugin host of this machine, as the environment
+// describes it.
+func newHost() (*dysnomia.Host, error) {
+	return dysnomia.NewHost(os.Environ(), plugins.Builtin())
+}
+
+// connector returns how targets are reached: through the built-in client
+// that their client interface names, otherwise through a program.
+func connector(r coordinator.Reporter, local service.LocalConfig) (coordinator.Connect, error) {
+	host, err := newHost()
+	if err != nil {
+		return nil, err
+	}
+	return func(_ context.Context, target *models.Target) (service.Service, error) {
+		log := r.Output(target.Name)
+		if target.ClientInterface == "disnix-run-activity" {
+			config := local
+			config.Log = log
+			return service.NewLocal(host, config), nil
+		}
+		address, err := target.Address()
+		if err != nil {
+			return nil, fmt.Errorf("find the address: %w", err)
+		}
+		return clientprogram.New(target.ClientInterface, address, clientprogram.Config{Log: log})
+	}, nil
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+)
+
+// The commands that carry out a single phase of a deployment.
+
+func distributeProgram() *program {
+	return &program{
+		name:     "disnix-distribute",
+		summary:  "Copies the closures of a manifest to its targets",
+		synopsis: []string{"[OPTION]... MANIFEST"},
+		description: `
+Copies the profile of every target in the manifest, with everything it refers
+to, to the Nix store of that target. What is there already is not copied, and
+nothing is activated.`,
+		groups:      options(transfersFlag(), profileFlag()),
+		environment: []entry{profileVariable, temporaryVariable},
+		examples: []entry{
+			{"disnix-distribute $(disnix-manifest -s services.nix -i infrastructure.nix -d distribution.nix)", "Prepare a deployment:"},
+		},
+		action: func(inv *invocation) error {
+			s, err := inv.newSession()
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			manifest, path, err := s.givenManifest("ERROR: No manifest specified!")
+			if err != nil {
+				return err
+			}
+			d, err := s.single(manifest, path)
+			if err != nil {
+				return err
+			}
+			return interrupted(s.Context.Context, d.Distribute(s.Context.Context))
+		},
+	}
+}
+
+func lockProgram() *program {
+	return &program{
+		name:     "disnix-lock",
+		summary:  "Locks or unlocks the targets of a manifest",
+		synopsis: []string{"[OPTION]... [MANIFEST]"},
+		description: `
+Notifies the services of a deployed system and locks its targets, so that no
+other deployment can change them, until they are unlocked with --unlock.
+Without MANIFEST, the configuration deployed last is meant.
+
+A deployment locks and unlocks by itself. Use this command to keep others out
+for longer, or to remove locks that a deployment left behind.`,
+		groups: options(
+			&cli.BoolFlag{Name: "unlock", Aliases: []string{"u"}, Usage: "Releases the locks, whoever holds them"},
+			profileFlag(),
+			coordinatorProfilePathFlag(),
+		),
+		environment: []entry{profileVariable, nixStateVariable, temporaryVariable},
+		examples: []entry{
+			{"disnix-lock", "Lock all targets of the deployed system:"},
+			{"disnix-lock --unlock", "Release the locks again:"},
+		},
+		action: func(inv *invocation) error {
+			s, err := inv.newSession()
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			s.keepLocks = true
+			manifest, path, err := s.givenOrDeployedManifest()
+			if err != nil {
+				return err
+			}
+			d, err := s.single(manifest, path)
+			if err != nil {
+				return err
+			}
+			if s.Bool("unlock") {
+				return d.Unlock(s.Context.Context)
+			}
+			_, err = d.Lock(s.Context.Context)
+			return interrupted(s.Context.Context, err)
+		},
+	}
+}
+
+func setProgram() *program {
+	return &program{
+		name:     "disnix-set",
+		summary:  "Makes a manifest the current generation",
+		synopsis: []string{"[OPTION]... MANIFEST"},
+		description: `
+Sets the profiles of all targets to those of the manifest, and then the
+coordinator profile to the manifest itself. Nothing is activated: a deployment
+does this as its last step.`,
+		groups:      options(profileFlag(), coordinatorProfilePathFlag(), noCoordinatorProfileFlag(), noTargetProfilesFlag()),
+		environment: []entry{profileVariable, nixStateVariable},
+		examples: []entry{
+			{"disnix-set /nix/store/...-manifest.xml", "Record a manifest whose services are active already:"},
+		},
+		action: func(inv *invocation) error {
+			s, err := inv.newSession()
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			manifest, path, err := s.givenManifest("ERROR: No manifest specified!")
+			if err != nil {
+				return err
+			}
+			if path, err = manifestPath(path); err != nil {
+				return err
+			}
+			d, err := s.single(manifest, path)
+			if err != nil {
+				return err
+			}
+			return d.SetProfiles(s.Context.Context)
+		},
+	}
+}
