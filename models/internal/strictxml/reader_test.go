@@ -48,7 +48,7 @@ func TestReaderAccepts(t *testing.T) {
 		"nested":                 {`<a> <b><c/> x</b> <b/> </a>`, `(a (b (c)) (b))`},
 		"white space in tags":    {"<a\n  x = '1'\ty=\"2\" ><b /></a  >", `(a x="1" y="2" (b))`},
 		"quotes in quotes":       {`<a x="it's" y='"'/>`, `(a x="it's" y="\"")`},
-		"references":             {`<a text="&lt;&amp;&gt;&quot;&apos;&#65;&#x2603;">&lt;&amp;&gt;&quot;&apos;&#65;&#x2603;</a>`, `(a text="<&>\"'A☃" "<&>\"'A☃")`},
+		"references":             {`<a text="&lt;&amp;&gt;&quot;&apos;&#65;&#x2603;&#xeF;&#xEf;">&lt;&amp;&gt;&quot;&apos;&#65;&#x2603;</a>`, `(a text="<&>\"'A☃ïï" "<&>\"'A☃")`},
 		"largest character":      {`<a text="">&#x10FFFF;</a>`, `(a text="" "\U0010ffff")`},
 		"white space is kept":    {"<a text=''> \t\n x </a>", `(a text="" " \t\n x ")`},
 		"line ends":              {"<a text=''>1\r\n2\r3\n</a>", `(a text="" "1\n2\n3\n")`},
