@@ -34,6 +34,16 @@ func (l *Local) DeleteState(ctx context.Context, a Activity) error {
 	return l.run(ctx, dysnomia.CollectGarbage, a)
 }
 
+// Shell implements [Activities].
+func (l *Local) Shell(ctx context.Context, a Activity, s ShellSession) error {
+	return l.host.Shell(ctx, invocation(dysnomia.Shell, a), dysnomia.ShellSession{
+		Command: s.Command,
+		Stdin:   s.Stdin,
+		Stdout:  s.Stdout,
+		Stderr:  s.Stderr,
+	})
+}
+
 // run runs a plugin with the environment of this process and the container
 // properties of the activity (host page, section 9).
 func (l *Local) run(ctx context.Context, op dysnomia.Operation, a Activity) error {

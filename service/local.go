@@ -37,6 +37,8 @@ type LocalConfig struct {
 	Purpose string
 }
 
+var _ Service = (*Local)(nil)
+
 // NewLocal returns the contract on this machine. Plugins are run, and
 // snapshots kept, by the host.
 func NewLocal(host *dysnomia.Host, config LocalConfig) *Local {
@@ -96,6 +98,11 @@ func installedManifest(profile string) (string, error) {
 		return "", fmt.Errorf("query what is installed in profile %q: %w", profile, err)
 	}
 	return path, nil
+}
+
+// CaptureConfig implements [Service].
+func (l *Local) CaptureConfig(ctx context.Context) (string, error) {
+	return l.host.GenerateExpr(ctx, "")
 }
 
 // Close does nothing.

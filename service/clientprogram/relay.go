@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -24,7 +23,6 @@ const (
 type relay struct {
 	read, write *os.File
 	w           io.Writer
-	ended       atomic.Bool // the program
 	done        chan struct{}
 	err         error // of w, valid after done
 }
@@ -46,7 +44,6 @@ func (r *relay) started() { _ = r.write.Close() }
 // finish waits until everything that the program has printed was passed on,
 // and returns the error of the writer.
 func (r *relay) finish() error {
-	r.ended.Store(true)
 	_ = r.read.SetReadDeadline(time.Now().Add(lateOutput))
 	<-r.done
 	return r.err
@@ -55,18 +52,9 @@ func (r *relay) finish() error {
 func (r *relay) pass() {
 	defer close(r.done)
 	buffer := make([]byte, 32<<10)
-	late := 0
-	for late < lateSize {
-		if r.ended.Load() {
-			_ = r.read.SetReadDeadline(time.Now().Add(lateOutput))
-		}
+	for {
 		n, err := r.read.Read(buffer)
-		if n > 0 && r.err == nil {
-			_, r.err = r.w.Write(buffer[:n])
-		}
-		if r.ended.Load() {
-			late += n
-		}
+		r.deliver(buffer[:n])
 		if os.IsTimeout(err) {
 			break
 		}
@@ -75,7 +63,51 @@ func (r *relay) pass() {
 			return
 		}
 	}
-	abandon(r.read)
+	if r.drain(buffer) {
+		abandon(r.read)
+	} else {
+		_ = r.read.Close()
+	}
+}
+
+func (r *relay) deliver(p []byte) {
+	if len(p) > 0 && r.err == nil {
+		_, r.err = r.w.Write(p)
+	}
+}
+
+// drain passes on what is in the pipe at this moment: on a busy machine the
+// time for late output can be over before that of the program was read. It
+// reports whether somebody can still write to the pipe.
+func (r *relay) drain(buffer []byte) bool {
+	if r.read.SetReadDeadline(time.Time{}) != nil {
+		return false
+	}
+	conn, err := r.read.SyscallConn()
+	if err != nil {
+		return false
+	}
+	for size := 0; size < lateSize; {
+		var n int
+		var failure error
+		err := conn.Read(func(fd uintptr) bool {
+			n, failure = syscall.Read(int(fd), buffer)
+			return true
+		})
+		switch {
+		case err != nil:
+			return false
+		case failure == syscall.EINTR:
+		case failure == syscall.EAGAIN:
+			return true
+		case failure != nil || n <= 0:
+			return false
+		default:
+			r.deliver(buffer[:n])
+			size += n
+		}
+	}
+	return true
 }
 
 // abandon leaves the pipe to a process that reads it as long as somebody
