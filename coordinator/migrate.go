@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
+	"github.com/disnix-go/disnix/coordinator/plan"
 	"github.com/disnix-go/disnix/service"
 )
 
@@ -28,10 +28,6 @@ type MigrationOptions struct {
 	// DeleteState deletes the state that was moved away.
 	DeleteState bool
 }
-
-// stateGrace is how long activities that change state may go on after an
-// interrupt: one that is abandoned leaves it half changed.
-const stateGrace = 5 * time.Minute
 
 // MigrationStep is a part of a migration.
 type MigrationStep string
@@ -267,13 +263,12 @@ func (m *migration) onlyCopy(moved []state) ([]state, error) {
 }
 
 func (m *migration) deleteState(ctx context.Context, states []state) error {
-	ctx, cancel := outlast(ctx, stateGrace)
-	defer cancel()
-	return m.onEachState(ctx, m.reachable(states), func(t service.Service, s state) error {
+	return m.onEachState(ctx, plan.DeleteState, m.reachable(states), func(ctx context.Context, t service.Service, s state) error {
 		m.Reporter.Progress(s.target, "Deleting obsolete state of service: "+s.component)
-		if err := t.DeleteState(ctx, m.activityOf(s)); err != nil {
+		err := t.DeleteState(ctx, m.activity(s))
+		if err != nil {
 			m.Reporter.Problem(s.target, "Cannot delete state of service: "+s.component)
-			return fmt.Errorf("delete state of %s: %w", s, err)
+			return err
 		}
 		m.note(m.deleted, s)
 		return nil

@@ -3,6 +3,7 @@ package coordinator
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -12,10 +13,10 @@ import (
 )
 
 // state is the managed state of one component, and how its plugin is asked
-// for it.
+// for it: a step without a kind.
 type state struct {
 	stateID
-	activity service.Activity
+	step plan.Step
 }
 
 // stateID identifies state. The service's key is not part of it, so that
@@ -57,7 +58,7 @@ func (d *Deployment) states(m *models.Manifest) ([]state, error) {
 		}
 		s := state{stateID: stateID{sm.Target, sm.Container, sm.Component}}
 		var err error
-		if s.activity, err = d.stateActivity(m, active, sm.ServiceMapping); err != nil {
+		if s.step, err = d.stateStep(m, active, sm.ServiceMapping); err != nil {
 			problems = append(problems, fmt.Errorf("snapshot mapping %d: %s on target %q: %w", i, s, s.target, err))
 			continue
 		}
@@ -68,15 +69,15 @@ func (d *Deployment) states(m *models.Manifest) ([]state, error) {
 	return states, problems.Err()
 }
 
-// stateActivity says how the plugin of a mapping of m is called. A container
-// that is provided by a service is reached through the version of that
-// service which is active after the transition.
-func (d *Deployment) stateActivity(m *models.Manifest, active providers, mapping models.ServiceMapping) (service.Activity, error) {
+// stateStep says how the plugin of a mapping of m is called. A container that
+// is provided by a service is reached through the version of that service
+// which is active after the transition.
+func (d *Deployment) stateStep(m *models.Manifest, active providers, mapping models.ServiceMapping) (plan.Step, error) {
 	s, ok := m.Services[mapping.Service]
 	if !ok {
-		return service.Activity{}, fmt.Errorf("there is no service with key %s", mapping.Service)
+		return plan.Step{}, fmt.Errorf("there is no service with key %s", mapping.Service)
 	}
-	activity := service.Activity{Component: s.Package, Container: mapping.Container, Type: s.Type}
+	step := plan.Step{Mapping: mapping, Service: s, Type: s.Type}
 	var properties models.Properties
 	if key := mapping.ContainerProvidedByService; key == "" {
 		properties = d.containersOf(mapping.Target)[mapping.Container]
@@ -86,13 +87,24 @@ func (d *Deployment) stateActivity(m *models.Manifest, active providers, mapping
 			provider = m.Services[key]
 		}
 		if provider == nil {
-			return service.Activity{}, fmt.Errorf("its container is provided by an unknown service with key %s", key)
+			return plan.Step{}, fmt.Errorf("its container is provided by an unknown service with key %s", key)
 		}
-		activity.Type = provider.Package
+		step.Type = provider.Package
 		properties = provider.ProvidesContainers[mapping.Container]
 	}
-	activity.Arguments = plan.Arguments(properties)
-	return activity, nil
+	step.Arguments = plan.Arguments(properties)
+	return step, nil
+}
+
+// activity is what the target of the state is asked for.
+func (d *Deployment) activity(s state) service.Activity {
+	return service.Activity{
+		Component: s.step.Service.Package,
+		Container: s.container,
+		Type:      s.step.Type,
+		Arguments: s.step.Arguments,
+		Output:    d.Reporter.Output(s.target),
+	}
 }
 
 func (d *Deployment) containersOf(target string) map[string]models.Properties {
@@ -116,7 +128,7 @@ func (d *Deployment) cores(target string) int {
 	if !ok {
 		return 1
 	}
-	return max(1, t.NumOfCores)
+	return t.NumOfCores
 }
 
 // without returns the states that are not among the others.
@@ -140,28 +152,38 @@ func byTarget(states []state) (targets []string, groups map[string][]state) {
 	return targets, groups
 }
 
-// onEachState calls do for every state, with the number of cores of a target
-// as the limit there and Options.Concurrency as the limit of all together. A
-// failure does not stop the others; after ctx has been cancelled no further
-// call is started. The errors are in the order of the states.
-func (d *Deployment) onEachState(ctx context.Context, states []state, do func(service.Service, state) error) error {
-	targets, groups := byTarget(states)
-	limit := d.Options.Concurrency
-	if limit < 1 {
-		limit = len(states)
+// onEachState calls do for every state, within the limits of the targets'
+// cores and of Options.Concurrency. A failure does not stop the others; after
+// ctx has been cancelled no further call is started, and those under way are
+// completed. The errors are in the order of the states.
+func (d *Deployment) onEachState(ctx context.Context, kind plan.Kind, states []state, do operation) error {
+	steps := make([]*plan.Step, len(states))
+	for i, s := range states {
+		step := s.step
+		step.ID, step.Kind = i, kind
+		steps[i] = &step
 	}
-	free := make(chan struct{}, limit)
-	return onEach(ctx, targets, 0, func(target string) error {
-		t, err := d.Targets.Get(ctx, target)
-		if err != nil {
-			return err
-		}
-		return inParallel(ctx, groups[target], d.cores(target), func(s state) error {
-			if err := acquire(ctx, free); err != nil {
-				return fmt.Errorf("not attempted: %w", err)
+	d.Reporter.PlanReady(steps)
+	results := executor{
+		run: func(ctx context.Context, step *plan.Step) error {
+			t, err := d.Targets.Get(ctx, step.Mapping.Target)
+			if err != nil {
+				return err
 			}
-			defer func() { <-free }()
-			return do(t, s)
-		})
-	})
+			return do(ctx, t, states[step.ID])
+		},
+		cores:    d.cores,
+		limit:    d.Options.Concurrency,
+		reporter: d.Reporter,
+	}.execute(ctx, steps)
+	errs := make([]error, 0, len(results))
+	for i, r := range results {
+		if r.Err != nil {
+			errs = append(errs, fmt.Errorf("target %q: %s %s: %w", states[i].target, kind, states[i], r.Err))
+		}
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return errors.Join(append(errs, ctx.Err())...)
 }

@@ -21,6 +21,13 @@ const (
 	Keep       Kind = "keep" // nothing is executed
 )
 
+// The kinds of steps of a migration of state, which are not part of a [Plan].
+const (
+	Snapshot    Kind = "snapshot"
+	Restore     Kind = "restore"
+	DeleteState Kind = "delete state of"
+)
+
 // Step is one activity on one target. A step is not changed after it has been
 // made, so it may be shared between goroutines.
 type Step struct {
