@@ -1,0 +1,177 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/disnix-go/disnix/coordinator/plan"
+)
+
+// Outcome is the state in which a failed deployment has left the system.
+type Outcome string
+
+// The outcomes.
+const (
+	// OldStands: the previous configuration is active, as before.
+	OldStands Outcome = "the old configuration stands"
+	// NotMigrated: the new services are active, but their state was not
+	// migrated completely, and the profiles are those of the previous
+	// configuration.
+	NotMigrated Outcome = "state is not migrated"
+	// NotRolledBack: the transition failed, and so did the way back.
+	NotRolledBack Outcome = "the rollback is incomplete"
+	// LeftAsItIs: the transition failed, and was not rolled back because the
+	// user did not want that.
+	LeftAsItIs Outcome = "the failed transition is left as it is"
+	// NotRecorded: the new configuration is active, but not all profiles say
+	// so.
+	NotRecorded Outcome = "profiles are not set"
+)
+
+// DeployError says that a deployment failed, and what it has left. Deploy has
+// reported it already: the caller needs no more than the exit code.
+type DeployError struct {
+	Outcome Outcome
+	Err     error
+}
+
+// Error gives the reason.
+func (e *DeployError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *DeployError) Unwrap() error { return e.Err }
+
+// ExitCode is what a command exits with: 1 if the deployment failed, 2 if
+// state was not migrated, 3 if the rollback is incomplete.
+func (e *DeployError) ExitCode() int {
+	switch e.Outcome {
+	case NotMigrated:
+		return 2
+	case NotRolledBack:
+		return 3
+	default:
+		return 1
+	}
+}
+
+// profilesGrace is how long the profiles may still be set after an interrupt.
+// Everything else is in place by then: to stop would leave a system that is
+// neither the old nor the new one.
+const profilesGrace = 2 * time.Minute
+
+// Deploy carries out all phases (transition, section 1). The error is a
+// [*DeployError].
+//
+// When ctx is cancelled, what is under way is completed or undone, and the
+// locks are released: before the end of the transition the previous
+// configuration is restored; while state is migrated, that stops; while the
+// profiles are set, the deployment is completed.
+//
+// That locks could not be released is reported, but no failure, if everything
+// else has succeeded.
+func (d *Deployment) Deploy(ctx context.Context) error {
+	left, err := d.deploy(ctx)
+	if err != nil {
+		d.Reporter.Problem("", err.Error())
+		d.adviseAfterFailure(err)
+		return err
+	}
+	if ctx.Err() != nil {
+		d.Reporter.Problem("", "The interrupt came too late: the new configuration has been deployed completely.")
+	}
+	if left && !d.Options.Migration.DeleteState {
+		d.adviseToDeleteState()
+	}
+	return nil
+}
+
+func (d *Deployment) deploy(ctx context.Context) (left bool, err error) {
+	steps, err := d.prepare(ctx)
+	if err != nil {
+		return false, &DeployError{OldStands, err}
+	}
+	locks, err := d.acquireLocks(ctx)
+	if err != nil {
+		return false, &DeployError{OldStands, err}
+	}
+	left, err = d.change(ctx, steps)
+	if unlockErr := d.releaseLocks(ctx, locks); unlockErr != nil {
+		d.Reporter.Problem("", fmt.Sprintf("%v\nTo release the locks that are left, run: %s", unlockErr, d.unlockCommand()))
+	}
+	return left, err
+}
+
+// prepare does everything that changes nothing but the stores of the targets.
+func (d *Deployment) prepare(ctx context.Context) (*plan.Plan, error) {
+	steps, err := plan.New(d.Previous, d.Manifest, plan.Options{NoUpgrade: d.Options.NoUpgrade})
+	if err != nil {
+		return nil, err
+	}
+	if err := d.dropAbsent(ctx); err != nil {
+		return nil, err
+	}
+	if err := d.Check(); err != nil {
+		return nil, err
+	}
+	d.Reporter.Progress("", "Distributing intra-dependency closures...")
+	return steps, d.Distribute(ctx)
+}
+
+func (d *Deployment) acquireLocks(ctx context.Context) (*Locks, error) {
+	if d.Options.NoLock {
+		d.Reporter.Progress("", "Not acquiring any locks...")
+		return nil, nil
+	}
+	d.Reporter.Progress("", "Acquiring locks...")
+	return d.Lock(ctx)
+}
+
+func (d *Deployment) releaseLocks(ctx context.Context, locks *Locks) error {
+	if d.Options.NoLock {
+		d.Reporter.Progress("", "Not releasing any locks...")
+		return nil
+	}
+	d.Reporter.Progress("", "Releasing locks...")
+	return locks.Release(ctx)
+}
+
+// change carries out the phases that change the targets. It reports whether
+// state was left at its former place.
+func (d *Deployment) change(ctx context.Context, steps *plan.Plan) (left bool, err error) {
+	d.Reporter.Progress("", "Activating new configuration...")
+	if err := d.transition(ctx, steps); err != nil {
+		return false, err
+	}
+	if !d.Options.NoMigration {
+		d.Reporter.Progress("", "Migrating data...")
+		if left, err = d.Migrate(ctx); err != nil {
+			return false, &DeployError{NotMigrated, err}
+		}
+	}
+	d.Reporter.Progress("", "Setting profiles...")
+	ctx, cancel := outlast(ctx, profilesGrace)
+	defer cancel()
+	if err := d.SetProfiles(ctx); err != nil {
+		return false, &DeployError{NotRecorded, err}
+	}
+	return left, nil
+}
+
+// transition is [Deployment.Transition] as a phase of Deploy.
+func (d *Deployment) transition(ctx context.Context, p *plan.Plan) error {
+	err := d.Transition(ctx, p)
+	var failure *TransitionError
+	if !errors.As(err, &failure) {
+		return err
+	}
+	switch {
+	case failure.Result != TransitionFailed:
+		return &DeployError{NotRolledBack, err}
+	case failure.NotUndone:
+		return &DeployError{LeftAsItIs, err}
+	default:
+		return &DeployError{OldStands, err}
+	}
+}
