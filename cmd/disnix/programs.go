@@ -9,6 +9,7 @@ func programs() []*program {
 		lockProgram(),
 		manifestProgram(),
 		deployProgram(),
+		activateProgram(),
 		distributeProgram(),
 		setProgram(),
 		migrateProgram(),
