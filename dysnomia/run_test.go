@@ -389,3 +389,17 @@ func TestRunRecordsThePathOfExternalComponents(t *testing.T) {
 	}
 	equalSlices(t, "markers", markers, []Marker{{Container: "marks", Component: "thing", Path: component}})
 }
+
+func BenchmarkRunNative(b *testing.B) {
+	dir := b.TempDir()
+	h, err := NewHost(append(os.Environ(), "DYSNOMIA_STATEDIR="+dir), map[string]Plugin{"none": minimal{}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	inv := Invocation{Operation: Activate, Component: storePath("web"), Type: "none", Environment: true, Arguments: []string{"port=80"}}
+	for b.Loop() {
+		if err := h.Run(context.Background(), inv); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
