@@ -265,7 +265,7 @@ func TestShellLibraryWaiting(t *testing.T) {
 			t.Errorf("%s: %v\n%s%s", script, err, stdout, stderr)
 		}
 	}
-	t.Run("modules 4: a failing command is tried again", func(t *testing.T) {
+	t.Run("modules 29.4: a failing command is tried again", func(t *testing.T) {
 		mustBash(t, s, "/p/web", "c", "try() { if [ -e $d/tried ]; then return 0; fi; touch $d/tried; return 1; }; d="+dir+"; attemptSeveralTimes try 2")
 	})
 }

@@ -36,7 +36,7 @@ func TestOutput(t *testing.T) {
 	}
 }
 
-func TestRoughEdge_modules8_secretsAreNotPrinted(t *testing.T) {
+func TestRoughEdge_modules29_8_secretsAreNotPrinted(t *testing.T) {
 	f := plugintest.NewFixture(t, config, config.New(t))
 	f.Do(dysnomia.Activate)
 	if strings.Contains(f.Stdout+f.Stderr, "hunter2") || !strings.Contains(f.Stdout, "dbPassword=(hidden)") {

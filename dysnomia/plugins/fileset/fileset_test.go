@@ -259,7 +259,7 @@ func TestRoughEdge_modules5(t *testing.T) {
 	})
 }
 
-func TestRoughEdge_modules14_linksOfOthersStay(t *testing.T) {
+func TestRoughEdge_modules29_14_linksOfOthersStay(t *testing.T) {
 	f, target := fixture(t, "symlink /nix/store/x/a\ntarget .\n")
 	f.Do(dysnomia.Activate)
 	link := filepath.Join(target, "a")
