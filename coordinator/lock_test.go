@@ -170,7 +170,10 @@ func TestRoughEdge_OldTargetsAreLocked(t *testing.T) {
 }
 
 func TestRoughEdge_LogicalTargetsOfThisMachine(t *testing.T) {
-	// observed 11: two targets on one machine shared profile and lock.
+	t.Run("observed 11: two targets on one machine share neither profile nor lock", testLogicalTargets)
+}
+
+func testLogicalTargets(t *testing.T) {
 	m := configuration("a b")
 	for _, target := range m.Infrastructure {
 		target.ClientInterface = "disnix-run-activity"
