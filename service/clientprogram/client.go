@@ -79,13 +79,11 @@ func (e *Error) Unwrap() error { return e.Err }
 // tempDir returns where temporary files are, for this process and the program.
 func tempDir() string { return os.TempDir() }
 
-// lines runs an operation and returns what it prints.
+// lines runs an operation and returns what it prints, also if it fails.
 func (c *Client) lines(ctx context.Context, operation string, args ...string) ([]string, error) {
 	var out strings.Builder
-	if err := c.run(ctx, call{operation: operation, args: args, stdout: &out}); err != nil {
-		return nil, err
-	}
-	return split(out.String()), nil
+	err := c.run(ctx, call{operation: operation, args: args, stdout: &out})
+	return split(out.String()), err
 }
 
 // split returns the lines of an output; an unterminated last line counts.
