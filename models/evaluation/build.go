@@ -2,8 +2,6 @@ package evaluation
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"maps"
 	"slices"
 
@@ -33,7 +31,7 @@ func (s *System) Build(ctx context.Context) (string, *models.Manifest, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	w, err := newWorkspace()
+	w, err := newWorkspace(s.in.Log)
 	if err != nil {
 		return "", nil, err
 	}
@@ -83,12 +81,4 @@ func (s *System) manifestReferences(manifest *models.Manifest, realised map[stri
 	references = slices.AppendSeq(references, maps.Values(manifest.Profiles))
 	slices.Sort(references)
 	return slices.Compact(references)
-}
-
-// WriteXML writes the manifest without building anything.
-func (s *System) WriteXML(w io.Writer) error {
-	if err := s.Manifest.WriteXML(w); err != nil {
-		return fmt.Errorf("write manifest: %w", err)
-	}
-	return nil
 }

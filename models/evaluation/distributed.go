@@ -25,7 +25,7 @@ func BuildDistributedDerivation(ctx context.Context, in Inputs) (storePath strin
 	if err != nil {
 		return "", nil, err
 	}
-	w, err := newWorkspace()
+	w, err := newWorkspace(in.Log)
 	if err != nil {
 		return "", nil, err
 	}

@@ -1,6 +1,7 @@
 package evaluation
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"maps"
@@ -127,5 +128,18 @@ func TestEvaluationIsCancelled(t *testing.T) {
 	cancel()
 	if _, err := Evaluate(ctx, in); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that the context was cancelled", err)
+	}
+}
+
+func TestDiagnosticsOfASuccessfulEvaluation(t *testing.T) {
+	files := systemOf(`a = { name = "a"; type = builtins.trace "look here" "process"; pkg = mine.say "a" ""; };`, `a = [ node1 ];`)
+	in := newModels(t, files).inputs()
+	var log bytes.Buffer
+	in.Log = &log
+	if _, err := Evaluate(context.Background(), in); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "trace: look here") {
+		t.Errorf("the log is %q, want the trace of the model", &log)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -93,5 +94,46 @@ func TestManyNamesAreShortened(t *testing.T) {
 	got := shortened([]string{"a", "b", "c", "d", "e", "f", "g"})
 	if want := "a, b, c, d, e and 2 more"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestBuildIsCancelled(t *testing.T) {
+	dir := newModels(t, systemOf(`a = { name = "a"; type = "process"; pkg = derivation {
+	  name = "a"; inherit system; builder = "/bin/sh"; args = [ "-c" "echo started > ${started}; read -r x < ${started}.fifo" ]; }; };`, `a = [ node1 ];`))
+	started := filepath.Join(dir.path, "started")
+	if err := syscall.Mkfifo(started+".fifo", 0o666); err != nil {
+		t.Fatal(err)
+	}
+	text := read(t, filepath.Join(dir.path, "services.nix"))
+	dir.write("services.nix", strings.ReplaceAll(text, "${started}", started))
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() { // the fifo can be opened as soon as the builder reads it
+		if f, err := os.OpenFile(started+".fifo", os.O_WRONLY, 0); err == nil {
+			cancel()
+			defer f.Close()
+			<-ctx.Done()
+		}
+	}()
+	_, _, err := BuildManifest(ctx, dir.inputs())
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that the context was cancelled", err)
+	}
+}
+
+func TestStoreThatIsFull(t *testing.T) {
+	dir := newModels(t, shop)
+	store := os.Getenv("NIX_STORE_DIR")
+	if err := syscall.Mount("tmpfs", store, "tmpfs", 0, "size=8k"); err != nil {
+		t.Fatalf("mount a small store (the tests run as root): %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(store, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	_, _, err := BuildManifest(context.Background(), dir.inputs())
+	if err == nil || !strings.Contains(err.Error(), "No space left on device") {
+		t.Errorf("got %v, want that there is no space", err)
 	}
 }

@@ -80,6 +80,7 @@ func (d *modelDir) evaluate() *System {
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	d.validate(system.Manifest)
 	return system
 }
 
@@ -89,7 +90,16 @@ func (d *modelDir) build() (string, *models.Manifest) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	d.validate(manifest)
 	return path, manifest
+}
+
+// validate checks the manifest as those do who read it.
+func (d *modelDir) validate(m *models.Manifest) {
+	d.t.Helper()
+	if err := m.Validate(); err != nil {
+		d.t.Errorf("the manifest is not valid: %v", err)
+	}
 }
 
 // wantProblems expects an evaluation to fail with exactly these problems, in

@@ -20,14 +20,15 @@ var glue embed.FS
 // for the files they read.
 type workspace struct {
 	dir string
+	log io.Writer // may be nil
 }
 
-func newWorkspace() (*workspace, error) {
+func newWorkspace(log io.Writer) (*workspace, error) {
 	dir, err := os.MkdirTemp("", "disnix-evaluation.")
 	if err != nil {
 		return nil, fmt.Errorf("create directory for the evaluation: %w", err)
 	}
-	w := &workspace{dir: dir}
+	w := &workspace{dir: dir, log: log}
 	if err := os.CopyFS(dir, glue); err != nil {
 		w.close()
 		return nil, fmt.Errorf("write expressions for the evaluation: %w", err)
@@ -43,17 +44,24 @@ func (w *workspace) expression(name string) string {
 }
 
 // evaluate has Nix evaluate an embedded expression completely and decodes
-// its value. Derivations are written to the store.
+// its value. Derivations are written to the store. What Nix says on the way
+// goes to the log; if the evaluation fails, it is in the error alone.
 func (w *workspace) evaluate(ctx context.Context, result any, expression string, args ...string) error {
 	args = append([]string{"--eval", "--strict", "--json", "--read-write-mode"}, args...)
-	var out bytes.Buffer
+	var out, diagnostics bytes.Buffer
 	err := nix.Run(ctx, nix.Command{
 		Name:   "nix-instantiate",
 		Args:   append(args, w.expression(expression)),
 		Stdout: &out,
+		Stderr: &diagnostics,
 	})
 	if err != nil {
 		return err
+	}
+	if w.log != nil {
+		if _, err := w.log.Write(diagnostics.Bytes()); err != nil {
+			return fmt.Errorf("write diagnostics of Nix: %w", err)
+		}
 	}
 	if err := json.Unmarshal(out.Bytes(), result); err != nil {
 		return fmt.Errorf("decode value of %s: %w", expression, err)

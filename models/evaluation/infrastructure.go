@@ -55,7 +55,7 @@ func withInfrastructure(in Inputs, evaluate func(w *workspace, args []string) er
 	if err != nil {
 		return err
 	}
-	w, err := newWorkspace()
+	w, err := newWorkspace(in.Log)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func RoundRobin(ctx context.Context, in Inputs) (storePath string, err error) {
 	if err != nil {
 		return "", err
 	}
-	w, err := newWorkspace()
+	w, err := newWorkspace(in.Log)
 	if err != nil {
 		return "", err
 	}

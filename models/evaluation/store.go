@@ -29,7 +29,7 @@ func realise(ctx context.Context, log io.Writer, installables []string) (map[str
 		var out bytes.Buffer
 		err := nix.Run(ctx, nix.Command{
 			Name:   "nix-store",
-			Args:   append([]string{"--realise", "--keep-going"}, batch...),
+			Args:   append([]string{"--realise", "--keep-going", "--no-gc-warning"}, batch...),
 			Stdout: &out,
 			Stderr: log,
 		})

@@ -35,7 +35,7 @@ func Evaluate(ctx context.Context, in Inputs) (*System, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := newWorkspace()
+	w, err := newWorkspace(in.Log)
 	if err != nil {
 		return nil, err
 	}
