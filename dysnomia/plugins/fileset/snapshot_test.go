@@ -1,0 +1,125 @@
+package fileset
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/disnix-go/disnix/dysnomia"
+)
+
+func TestArchivesAreThoseOfTar(t *testing.T) {
+	t.Run("tar reads ours", func(t *testing.T) {
+		f, target := fixture(t, "mkdir my files\n")
+		f.Do(dysnomia.Activate)
+		put(t, filepath.Join(target, "my files/a b/c"), strings.Repeat("hello ", 100000))
+		must(t, os.Chmod(filepath.Join(target, "my files/a b/c"), 0o640))
+		f.Do(dysnomia.Snapshot)
+		info, err := os.Stat(filepath.Join(latest(t, f), stateFile))
+		must(t, err)
+		if info.Mode().Perm() != 0o600 || info.Size() > 10000 {
+			t.Errorf("mode %v, size %d", info.Mode(), info.Size())
+		}
+		into := t.TempDir()
+		out, err := exec.Command("tar", "xJf", filepath.Join(latest(t, f), stateFile), "-C", into).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		unpacked, err := os.Stat(filepath.Join(into, "my files/a b/c"))
+		if err != nil || unpacked.Size() != 600000 || unpacked.Mode().Perm() != 0o640 {
+			t.Errorf("%v, %v", unpacked, err)
+		}
+	})
+	t.Run("ours reads that of tar, as the original makes it", func(t *testing.T) {
+		f, target := fixture(t, "mkdir files\nmkdir more\n")
+		f.Do(dysnomia.Activate)
+		source := t.TempDir()
+		put(t, filepath.Join(source, "files/sub/x"), "restored")
+		must(t, os.Link(filepath.Join(source, "files/sub/x"), filepath.Join(source, "files/hard")))
+		must(t, os.Symlink("sub/x", filepath.Join(source, "files/soft")))
+		put(t, filepath.Join(source, "gone/x"), "x")
+		snapshot := filepath.Join(t.TempDir(), "0123abcd")
+		must(t, os.Mkdir(snapshot, 0o755))
+		out, err := exec.Command("tar", "cJf", filepath.Join(snapshot, stateFile), "-C", source, "files", "gone").CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		must(t, f.State.Import(t.Context(), f.Container, f.Name(), snapshot))
+		put(t, filepath.Join(target, "more/kept"), "x")
+		f.Do(dysnomia.Restore)
+		for _, name := range []string{"sub/x", "hard", "soft"} {
+			if content, _ := os.ReadFile(filepath.Join(target, "files", name)); string(content) != "restored" {
+				t.Errorf("%s: %q", name, content)
+			}
+		}
+		if _, err := os.Stat(filepath.Join(target, "more/kept")); err != nil {
+			t.Error(err)
+		}
+		if !strings.Contains(f.Stderr, "gone/x of the snapshot is not restored") {
+			t.Errorf("messages: %s", f.Stderr)
+		}
+	})
+}
+
+func TestSpecialFilesAreLeftOut(t *testing.T) {
+	f, target := fixture(t, "mkdir files\n")
+	f.Do(dysnomia.Activate)
+	must(t, syscall.Mkfifo(filepath.Join(target, "files/pipe"), 0o600))
+	f.Do(dysnomia.Snapshot)
+	if !strings.Contains(f.Stderr, "files/pipe is left out") {
+		t.Errorf("messages: %s", f.Stderr)
+	}
+}
+
+func TestCancelledSnapshotLeavesNothing(t *testing.T) {
+	f, target := fixture(t, "mkdir files\n")
+	f.Do(dysnomia.Activate)
+	put(t, filepath.Join(target, "files/x"), "x")
+	stop := errors.New("stop")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(stop)
+	r := &dysnomia.Request{Component: f.Path, ComponentName: f.Name(), Container: f.Container, Properties: f.Properties,
+		Environment: os.Environ(), State: f.State, Stdout: os.Stderr, Stderr: os.Stderr}
+	if err := (Plugin{}).Snapshot(ctx, r); !errors.Is(err, stop) {
+		t.Errorf("error: %v", err)
+	}
+	if got := latest(t, f); got != "" {
+		t.Errorf("registered: %s", got)
+	}
+}
+
+func BenchmarkSnapshot(b *testing.B) {
+	dir := b.TempDir()
+	content := make([]byte, 8<<20)
+	for i := range content {
+		content[i] = byte(i*i>>8) ^ byte(i>>3)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "target/files"), 0o755); err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "target/files/x"), content, 0o644); err != nil {
+		b.Fatal(err)
+	}
+	root, err := os.OpenRoot(filepath.Join(dir, "target"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer root.Close()
+	r := &dysnomia.Request{Stdout: os.Stderr, Stderr: os.Stderr}
+	r.Stdout, _ = os.Open(os.DevNull)
+	b.SetBytes(int64(len(content)))
+	for b.Loop() {
+		name := filepath.Join(dir, "state.tar.xz")
+		if err := (fileset{dirs: []string{"files"}}).pack(b.Context(), r, root, name); err != nil {
+			b.Fatal(err)
+		}
+		if err := os.Remove(name); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
