@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -25,27 +24,19 @@ const systemPrograms = "/run/current-system/sw/bin:/usr/sbin:/sbin:/usr/bin:/bin
 // Processes that the program leaves behind go on when it has ended, also if
 // they hold its output. When ctx ends, the program and those are told to stop.
 // A failure is a [*ModuleError] with the program's exit status.
-func (r *Request) RunProgram(ctx context.Context, op Operation, path string, args ...string) error {
-	stdout, stderr, err := outputs(r.Stdout, r.Stderr)
-	if err != nil {
-		return err
-	}
-	defer stdout.finish()
-	defer stderr.finish()
+//
+// The process id is returned if the program could be started: it is also the
+// id of its session.
+func (r *Request) RunProgram(ctx context.Context, op Operation, path string, args ...string) (pid int, err error) {
 	cmd := exec.Command(path, args...)
-	cmd.Env = r.Environment
-	cmd.Stdout, cmd.Stderr = stdout.file, stderr.file
 	if op == Shell {
 		cmd.Stdin = r.Stdin
-	} else {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start program: %w", err)
+	err = r.execute(ctx, op, cmd, programGrace)
+	if cmd.Process != nil {
+		pid = cmd.Process.Pid
 	}
-	stdout.started()
-	stderr.started()
-	return exitError(ctx, op, r, (&Host{TerminationGrace: programGrace}).wait(ctx, cmd))
+	return pid, err
 }
 
 // FindProgram returns the absolute path of a program that is named as in a

@@ -41,8 +41,9 @@ var _ dysnomia.ShellGuide = Plugin{}
 const poll = 10 * time.Millisecond
 
 // Activate starts the process unless it runs. It succeeds only if the program
-// did, and a process that runs has written its id. If it fails, users and
-// groups are deleted again.
+// did, and a process that runs has written its id. If it fails, processes that
+// it has started in its session are stopped, and users and groups are deleted
+// again.
 func (Plugin) Activate(ctx context.Context, r *dysnomia.Request) error {
 	s, err := readSettings(ctx, r)
 	if err != nil {
@@ -73,10 +74,17 @@ func start(ctx context.Context, r *dysnomia.Request, s settings) error {
 	if err := removeStale(r, s); err != nil {
 		return err
 	}
-	if err := r.RunProgram(ctx, dysnomia.Activate, s.program, s.arguments...); err != nil {
-		return fmt.Errorf("start process %s: %w", s.program, err)
+	session, err := r.RunProgram(ctx, dysnomia.Activate, s.program, s.arguments...)
+	if err != nil {
+		err = fmt.Errorf("start process %s: %w", s.program, err)
+	} else {
+		err = await(ctx, s)
 	}
-	return await(ctx, s)
+	if err != nil && session != 0 {
+		// What it has started would run on without anybody knowing of it.
+		err = errors.Join(err, endSession(context.WithoutCancel(ctx), session, s.stopTimeout))
+	}
+	return err
 }
 
 // await waits until the PID file names a running process.

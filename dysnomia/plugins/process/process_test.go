@@ -171,6 +171,20 @@ func TestRoughEdge_modules3(t *testing.T) {
 		}
 		f.Expect("")
 	})
+	t.Run("modules 3: what a failed program has started is stopped", func(t *testing.T) {
+		for _, end := range []string{"exit 3", "exit 0"} {
+			f, pidFile := fixture(t, map[string]string{"bin/daemon": "#!/bin/sh\nsleep 600 & echo $! > $runtimeDir/elsewhere\n" + end + "\n"})
+			f.Properties["timeout"] = "0"
+			if err := f.Run(t.Context(), dysnomia.Activate); err == nil {
+				t.Errorf("%s: activation succeeded", end)
+			}
+			pid := pidIn(t, filepath.Join(filepath.Dir(pidFile), "elsewhere"))
+			if fields, err := stat(pid); err == nil && fields[0] != "Z" {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+				t.Errorf("%s: process %d still runs", end, pid)
+			}
+		}
+	})
 	t.Run("modules 3: a process that ends at once is a failure", func(t *testing.T) {
 		f, _ := fixture(t, map[string]string{"bin/daemon": "#!/bin/sh\ntrue & echo $! > $runtimeDir/daemon.pid; wait\n"})
 		f.Properties["timeout"] = "0"

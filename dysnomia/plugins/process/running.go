@@ -56,7 +56,7 @@ func find(s settings) (*running, error) {
 	}
 	found := &running{pid: pid, process: process}
 	if !found.runs() || !isWriter(pid, info.ModTime()) && !isProgram(pid, s.program) {
-		return nil, nil
+		return nil, process.Release()
 	}
 	return found, nil
 }

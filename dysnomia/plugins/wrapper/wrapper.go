@@ -32,7 +32,7 @@ func (p Plugin) Deactivate(ctx context.Context, r *dysnomia.Request) error {
 // Run runs the program. If it fails, the error has its exit status.
 func (p Plugin) Run(ctx context.Context, op dysnomia.Operation, r *dysnomia.Request) error {
 	program := filepath.Join(r.Component, "bin", "wrapper")
-	if err := r.RunProgram(ctx, op, program, string(op), r.ContainerArgument); err != nil {
+	if _, err := r.RunProgram(ctx, op, program, string(op), r.ContainerArgument); err != nil {
 		return fmt.Errorf("run %s %s: %w", program, op, err)
 	}
 	switch op {
