@@ -28,7 +28,7 @@ import (
 //
 // When it fails, what was unpacked is left for the caller to remove.
 func Extract(ctx context.Context, root *os.Root, base string, r io.Reader) error {
-	end := &trailer{Reader: contextReader{ctx, r}}
+	end := &ending{Reader: contextReader{ctx, r}}
 	x := &extraction{root: root, base: base, dirs: map[string]*tar.Header{}, files: map[string]bool{}}
 	if base == "." {
 		x.dirs["."] = nil
@@ -37,7 +37,7 @@ func Extract(ctx context.Context, root *os.Root, base string, r io.Reader) error
 	for entries := 0; ; entries++ {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
-			if end.zeros < 512 || entries == 0 {
+			if end.reached || entries == 0 {
 				return errors.New("unpack archive: it is cut off")
 			}
 			break
@@ -58,22 +58,20 @@ func Extract(ctx context.Context, root *os.Root, base string, r io.Reader) error
 	return x.finish()
 }
 
-// trailer counts the zero bytes at the end of what was read: an archive ends
-// with blocks of them.
-type trailer struct {
+// ending remembers that the end of the input was reached. An archive itself
+// says where it ends, so that nobody reads on: not even if its last file ends
+// with zeros, as the archive does, is one that is cut off taken for complete.
+type ending struct {
 	io.Reader
-	zeros int
+	reached bool
 }
 
-func (t *trailer) Read(p []byte) (int, error) {
-	n, err := t.Reader.Read(p)
-	for _, b := range p[:n] {
-		if b == 0 {
-			t.zeros++
-		} else {
-			t.zeros = 0
-		}
+func (e *ending) Read(p []byte) (int, error) {
+	n, err := e.Reader.Read(p)
+	if n > 0 && errors.Is(err, io.EOF) {
+		return n, nil
 	}
+	e.reached = e.reached || errors.Is(err, io.EOF)
 	return n, err
 }
 
