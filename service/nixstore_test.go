@@ -20,12 +20,12 @@ import (
 	"github.com/disnix-go/disnix/test/nixtest"
 )
 
-// addChain adds n store paths of which each depends on the one before, and
-// returns them, dependencies first.
+// addChain adds n store paths with long names of which each depends on the one
+// before, and returns them, dependencies first.
 func addChain(t testing.TB, n int) []string {
 	t.Helper()
-	expression := fmt.Sprintf(`builtins.foldl' (paths: i: paths ++ [ (builtins.toFile "link-${toString i}"
-		(if paths == [ ] then "first" else builtins.elemAt paths (i - 1))) ]) [ ] (builtins.genList (i: i) %d)`, n)
+	expression := fmt.Sprintf(`builtins.foldl' (paths: i: paths ++ [ (builtins.toFile "link-${toString i}%s"
+		(if paths == [ ] then "first" else builtins.elemAt paths (i - 1))) ]) [ ] (builtins.genList (i: i) %d)`, strings.Repeat("-and-so-on", 17), n)
 	out, err := exec.Command("nix-instantiate", "--eval", "--strict", "--json", "--read-write-mode", "-E", expression).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -192,7 +192,7 @@ func TestMissingNix(t *testing.T) {
 func TestLargeClosure(t *testing.T) {
 	nixtest.Store(t)
 	var store service.NixStore
-	chain := addChain(t, 1700)
+	chain := addChain(t, 600)
 	if size := len(strings.Join(chain, " ")); size < 128<<10 {
 		t.Fatalf("%d bytes are not enough to be divided", size)
 	}

@@ -81,12 +81,12 @@ func (m *machine) addTree(path string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// chain adds n store paths of which each depends on the one before, and
-// returns them, dependencies first.
+// chain adds n store paths with long names of which each depends on the one
+// before, and returns them, dependencies first.
 func (m *machine) chain(n int) []string {
 	m.Helper()
-	expression := fmt.Sprintf(`builtins.concatStringsSep "\n" (builtins.foldl' (paths: i: paths ++ [ (builtins.toFile "link-${toString i}"
-		(if paths == [ ] then "first" else builtins.elemAt paths (i - 1))) ]) [ ] (builtins.genList (i: i) %d))`, n)
+	expression := fmt.Sprintf(`builtins.concatStringsSep "\n" (builtins.foldl' (paths: i: paths ++ [ (builtins.toFile "link-${toString i}%s"
+		(if paths == [ ] then "first" else builtins.elemAt paths (i - 1))) ]) [ ] (builtins.genList (i: i) %d))`, strings.Repeat("-and-so-on", 17), n)
 	out, err := nix.Output(m.Context(), "nix-instantiate", "--eval", "--read-write-mode", "-E", expression)
 	m.must(err)
 	return strings.Split(strings.Trim(strings.TrimSpace(string(out)), `"`), `\n`)
