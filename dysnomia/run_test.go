@@ -1,11 +1,9 @@
 package dysnomia
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -13,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // dump prints its arguments and its environment, except for what bash adds.
@@ -122,68 +119,6 @@ func TestRunKeepsExitStatus(t *testing.T) {
 	wantError(t, err, `module "dies" was killed by signal 9 (killed)`)
 }
 
-func TestRunStopsAModuleWithItsProcessGroup(t *testing.T) {
-	for name, test := range map[string]struct {
-		script string
-		signal syscall.Signal
-		code   int
-	}{
-		"SIGTERM":               {`echo ready; sleep 1000`, syscall.SIGTERM, 143},
-		"SIGTERM is handled":    {`trap 'echo cleaning up; exit 7' TERM; echo ready; sleep 1000 & wait`, 0, 7},
-		"SIGTERM is ignored":    {`trap '' TERM; echo ready; while :; do sleep 0.01; done`, syscall.SIGKILL, 137},
-		"children are ignorant": {`(trap '' TERM; echo ready; while :; do sleep 0.01; done) & wait`, syscall.SIGTERM, 143},
-	} {
-		t.Run(name, func(t *testing.T) {
-			m := newMachine(t)
-			m.TerminationGrace = 200 * time.Millisecond
-			m.module("slow", "echo pid $$\n"+test.script)
-			ctx, cancel := context.WithCancelCause(context.Background())
-			reason := errors.New("the deployment was interrupted")
-			var pid int
-			output := &watcher{}
-			output.seen = func(text string) {
-				if strings.Contains(text, "ready") {
-					fmt.Sscanf(text, "pid %d", &pid)
-					cancel(reason)
-				}
-			}
-			err := m.Run(ctx, Invocation{Operation: "activate", Component: "/x", Type: "slow", Environment: true, Stdout: output, Stderr: output})
-			failed := wantModuleError(t, err)
-			equal(t, "signal", failed.Signal, test.signal)
-			equal(t, "exit status", ExitStatus(err), test.code)
-			if !errors.Is(err, reason) {
-				t.Errorf("the reason is missing: %v", err)
-			}
-			if err := awaitNoGroup(pid); err != nil {
-				t.Errorf("a process of the module is left: %v", err)
-			}
-		})
-	}
-}
-
-// awaitNoGroup waits until the killed processes of a group are reaped.
-func awaitNoGroup(pid int) error {
-	for range 500 {
-		if syscall.Kill(-pid, 0) == syscall.ESRCH {
-			return nil
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return fmt.Errorf("group %d still exists", pid)
-}
-
-// watcher shows all that was written so far after each write.
-type watcher struct {
-	text bytes.Buffer
-	seen func(string)
-}
-
-func (w *watcher) Write(p []byte) (int, error) {
-	n, err := w.text.Write(p)
-	w.seen(w.text.String())
-	return n, err
-}
-
 func TestRunDoesNotStartWhenCancelled(t *testing.T) {
 	m := newMachine(t)
 	m.module("touch", `touch "$2"`)
@@ -197,82 +132,6 @@ func TestRunDoesNotStartWhenCancelled(t *testing.T) {
 	if _, err := os.Stat(target); err == nil {
 		t.Error("the module ran")
 	}
-}
-
-// A daemon that keeps the output of the module open must neither hold up the
-// end of the activation nor be killed by writing after it.
-func TestRunLeavesDaemonsAlone(t *testing.T) {
-	m := newMachine(t)
-	done := filepath.Join(m.root, "done")
-	gate := m.fifo("gate")
-	m.module("daemon", `
-( read -r line <"$gate"; for i in {1..20000}; do echo "output of the daemon" || exit; done; echo ok >"$done.new"; mv "$done.new" "$done" ) &
-seq 1 50000
-echo started`)
-	output := m.mustRun(Invocation{Operation: "activate", Component: "/x", Type: "daemon", Environment: true, Arguments: []string{"gate=" + gate, "done=" + done}})
-	if !strings.HasSuffix(output, "\n50000\nstarted\n") {
-		t.Errorf("the output of the module is cut: %d bytes", len(output))
-	}
-	if err := os.WriteFile(gate, []byte("go\n"), 0); err != nil {
-		t.Fatal(err)
-	}
-	for range 1000 {
-		if _, err := os.Stat(done); err == nil {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Error("the daemon died or hangs when it writes")
-}
-
-func TestRunPassesFilesOn(t *testing.T) {
-	m := newMachine(t)
-	m.module("prints", `echo out; echo err >&2`)
-	file, err := os.Create(filepath.Join(m.root, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	if err := m.Run(context.Background(), Invocation{Operation: "x", Component: "/x", Type: "prints", Environment: true, Stdout: file, Stderr: file}); err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(file.Name())
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, "log", string(text), "out\nerr\n")
-}
-
-func TestRunSurvivesAFailingWriter(t *testing.T) {
-	m := newMachine(t)
-	m.module("chatty", `seq 1 100000 && echo ok >"$2"`)
-	target := filepath.Join(m.root, "x")
-	err := m.Run(context.Background(), Invocation{Operation: "x", Component: target, Type: "chatty", Environment: true, Stdout: brokenWriter{}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(target); err != nil {
-		t.Error("the module did not come to its end")
-	}
-}
-
-type brokenWriter struct{}
-
-func (brokenWriter) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
-
-func TestRunScriptWithoutInterpreterLine(t *testing.T) {
-	m := newMachine(t)
-	m.file("modules/bare", "echo \"$0 $*\"\n", 0o755)
-	output := m.mustRun(Invocation{Operation: "activate", Component: "/x", Type: "bare", Environment: true})
-	equal(t, "output", output, filepath.Join(m.mods, "bare")+" activate /x bare\n")
-}
-
-func TestRunModuleThatCannotStart(t *testing.T) {
-	m := newMachine(t)
-	path := m.file("modules/broken", "#!/does/not/exist\n", 0o755)
-	_, err := m.run(Invocation{Operation: "activate", Component: "/x", Type: "broken", Environment: true})
-	wantError(t, err, `activate component "x" in container "broken": module "broken": start `+path)
-	equal(t, "exit status", ExitStatus(err), 1)
 }
 
 // recorder is a plugin with all optional interfaces; it writes down calls.
