@@ -103,7 +103,7 @@ func (a *assembler) connect() {
 // place adds the mappings of a service. A place that is mentioned twice is
 // one place.
 func (a *assembler) place(u *unit) {
-	if u.typ == packageType {
+	if u.typ == models.PackageType {
 		return
 	}
 	seen := make([]spot, 0, len(u.places))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"testing"
+
+	"github.com/disnix-go/disnix/models/nix"
 )
 
 // infrastructureOf is a model of n targets.
@@ -56,16 +58,39 @@ func diamond(layers int) map[string]string {
 	}
 }
 
+// benchmarkEvaluate measures the evaluation of models whose derivations are in
+// the store already.
 func benchmarkEvaluate(b *testing.B, files map[string]string, services int) {
 	in := newModels(b, files).inputs()
+	evaluateServices(b, in, services)
 	for b.Loop() {
-		system, err := Evaluate(context.Background(), in)
-		if err != nil {
+		evaluateServices(b, in, services)
+	}
+}
+
+func evaluateServices(b *testing.B, in Inputs, services int) {
+	b.Helper()
+	system, err := Evaluate(context.Background(), in)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if got := len(system.Manifest.Services); got != services {
+		b.Fatalf("the manifest has %d services, want %d", got, services)
+	}
+}
+
+// BenchmarkInstantiateFlat1000 includes what Nix takes to write a thousand
+// derivations to an empty store.
+func BenchmarkInstantiateFlat1000(b *testing.B) {
+	files := flat(1000, 100)
+	for b.Loop() {
+		b.StopTimer()
+		in := newModels(b, files).inputs()
+		if _, err := nix.Output(context.Background(), "nix-store", "--init"); err != nil {
 			b.Fatal(err)
 		}
-		if got := len(system.Manifest.Services); got != services {
-			b.Fatalf("the manifest has %d services, want %d", got, services)
-		}
+		b.StartTimer()
+		evaluateServices(b, in, 1000)
 	}
 }
 

@@ -53,9 +53,6 @@ type bond struct {
 	spots     []spot
 }
 
-// packageType is the type of services that are installed, not activated.
-const packageType = "package"
-
 func newChecker(in *evaluated, defaultDeployState bool) *checker {
 	return &checker{
 		in:             in,

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/disnix-go/disnix/models"
 )
 
 // checkDependencies resolves the three kinds of dependencies of a service and
@@ -98,7 +100,7 @@ func (c *checker) bond(u *unit, kind, attribute string, d dependency) (bond, boo
 	case !known:
 		c.problem("service %q: %s refers to service %q, which does not exist", u.name, attribute, d.Service)
 		return bond{}, false
-	case provider.typ == packageType:
+	case provider.typ == models.PackageType:
 		c.problem("service %q: %s refers to service %q, which has the type package: it is installed but never activated, so nothing can depend on it", u.name, attribute, d.Service)
 		return bond{}, false
 	case d.Explicit && d.Targets == nil:
@@ -132,7 +134,7 @@ func (c *checker) refined(u *unit, attribute string, provider *unit, targets []p
 // checkDeployState rejects managed state of a service that is never active
 // (models, rough edge 6).
 func (c *checker) checkDeployState(u *unit) {
-	if u.typ == packageType && u.deployState && !c.defaultDeployState {
+	if u.typ == models.PackageType && u.deployState && !c.defaultDeployState {
 		c.problem("service %q has the type package, so it has no state: remove its deployState", u.name)
 	}
 }
@@ -140,7 +142,7 @@ func (c *checker) checkDeployState(u *unit) {
 // checkContainers warns of containers that nobody declares where the target
 // declares others. They may be configured on the machine itself.
 func (c *checker) checkContainers(u *unit) {
-	if u.typ == packageType {
+	if u.typ == models.PackageType {
 		return
 	}
 	for _, s := range u.places {

@@ -118,6 +118,13 @@ func TestUndeploy(t *testing.T) {
 	}
 }
 
+func TestNoTargets(t *testing.T) {
+	_, m := newModels(t, map[string]string{"infrastructure.nix": "{ }", "packages.nix": "{ ... }: { }"}).build()
+	if len(m.Profiles) != 0 || len(m.Infrastructure) != 0 {
+		t.Errorf("got %+v, want an empty manifest", m)
+	}
+}
+
 func TestDeploymentModel(t *testing.T) {
 	dir := newModels(t, shop)
 	path, m := dir.build()
