@@ -84,7 +84,7 @@ type Options struct {
 // (transition, section 4; formats, rough edge 5). Services on a target that
 // only the old manifest knows are deactivated there.
 //
-// The error is a [models.Problems] with everything that is wrong with the new
+// The error wraps a [models.Problems] with everything that is wrong with the new
 // manifest, and with those parts of the old one that matter to the plan: what
 // is deployed already can only be mended by an upgrade.
 func New(old, new *models.Manifest, o Options) (*Plan, error) {
@@ -97,8 +97,11 @@ func New(old, new *models.Manifest, o Options) (*Plan, error) {
 	if complete := validate("new manifest", new); complete != nil {
 		more = complete
 	}
-	if err := append(problems, more...).Err(); err != nil {
-		return nil, err
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("%w\nto ignore the old manifest, use --no-upgrade", append(problems, more...))
+	}
+	if len(more) > 0 {
+		return nil, more
 	}
 
 	p := &planner{

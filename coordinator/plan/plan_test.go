@@ -179,6 +179,31 @@ func TestNoUpgrade(t *testing.T) {
 	}
 }
 
+func TestOldManifestNeedNotBePerfect(t *testing.T) {
+	old := system(unit{name: "db", version: "1", on: "node1 node2"})
+	old.Infrastructure["node2"].Properties = old.Infrastructure["node1"].Properties // one address for both
+	old.Profiles = map[string]string{"node7": "/nix/store/1-node7"}
+	new := system(unit{name: "db", version: "2", on: "node1 node2"})
+	if _, err := plan.New(new, old, plan.Options{}); err == nil {
+		t.Error("the new manifest may be as bad as the old one")
+	}
+	if n := len(mustPlan(t, old, new).Execution()); n != 4 {
+		t.Errorf("%d steps, want 4", n)
+	}
+}
+
+func TestErrorsInTheOldManifestHaveAWayOut(t *testing.T) {
+	old, new := system(unit{name: "db", version: "1"}), system(unit{name: "db", version: "1"})
+	clear(old.Services)
+	_, err := plan.New(old, new, plan.Options{})
+	if err == nil || !strings.Contains(err.Error(), "to ignore the old manifest, use --no-upgrade") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := plan.New(old, new, plan.Options{NoUpgrade: true}); err != nil {
+		t.Errorf("the way out fails: %v", err)
+	}
+}
+
 func TestTypeAndArguments(t *testing.T) {
 	m := system(
 		unit{name: "pg", version: "1", provides: "pg-database"},
