@@ -111,8 +111,12 @@ func (c *checker) bond(u *unit, kind, attribute string, d dependency) (bond, boo
 	if d.Explicit {
 		b.spots = c.refined(u, attribute, provider, *d.Targets)
 	}
-	if len(b.spots) == 0 && len(u.places) > 0 && kind == "dependsOn" {
+	switch {
+	case len(b.spots) > 0 || len(u.places) == 0 || kind != "dependsOn":
+	case len(provider.places) == 0:
 		c.problem("service %q depends on service %q (%s), which is not deployed to any target: map it to a target or remove the dependency", u.name, d.Service, attribute)
+	case d.Explicit && len(*d.Targets) == 0:
+		c.problem("service %q: %s states an empty list of targets, so there is nothing to depend on: name a target or remove the dependency", u.name, attribute)
 	}
 	return b, true
 }

@@ -157,6 +157,13 @@ func TestRoughEdges(t *testing.T) {
 		}
 	})
 
+	t.Run("models 8: an empty list of targets in a dependency", func(t *testing.T) {
+		newModels(t, systemOf(`
+		  db = { name = "db"; `+say+` };
+		  app = { name = "app"; type = "process"; pkg = mine.show "app" (p: p.name); dependsOn.db = db // { targets = [ ]; }; };`,
+			`db = [ node1 ]; app = [ node1 ];`)).wantProblems(`service "app": dependsOn.db states an empty list of targets`)
+	})
+
 	t.Run("models 8: what is not deployed itself needs nothing", func(t *testing.T) {
 		system := newModels(t, systemOf(`
 		  db = { name = "db"; `+say+` };
