@@ -52,7 +52,7 @@ func clientInterfaceGroups() []optionGroup {
 		}},
 		{"Activation/Deactivation/Snapshot/Restore/Delete state/Shell options", []cli.Flag{
 			&cli.StringFlag{Name: "type", Usage: "Dysnomia module `TYPE`, or the package of the service that provides the container"},
-			&cli.StringSliceFlag{Name: "arguments", Usage: "Container property `ARGUMENTS` as key=value; may be given several times"},
+			&cli.StringSliceFlag{Name: "arguments", KeepSpace: true, Usage: "Container property `ARGUMENTS` as key=value; may be given several times"},
 			&cli.StringFlag{Name: "container", Aliases: []string{"C"}, Usage: "Container `CONTAINER` of the component, the type if not given"},
 		}},
 		{"Snapshot query and clean options", []cli.Flag{

@@ -29,7 +29,7 @@ var operations = []struct {
 // hostile are values that a shell, an environment or a list of lines could
 // spoil on the way.
 var hostile = []string{
-	"", " ", "two  words", "tab\there", `"double" 'single' \back`, "$HOME `id` $(id) ${x}", "* ? [a-z] ~ #", "; rm -rf / & | <", "a=b=c", "ünïcödé", "--help", "-x",
+	"", " ", "two  words", "tab\there", `"double" 'single' \back`, "$HOME `id` $(id) ${x}", "* ? [a-z] ~ #", "; rm -rf / & | <", "a=b=c", "a,b, c", " around ", "ünïcödé", "--help", "-x",
 }
 
 var activityTests = []conformanceTest{
