@@ -107,6 +107,8 @@ func required[T any](c *checker, where, attribute string, f field[T], kind strin
 	return f.value, false
 }
 
+// checkService translates one service. Of one that is not deployed nothing is
+// known but its name.
 func (c *checker) checkService(name string, in service) *unit {
 	where := fmt.Sprintf("service %q", name)
 	u := &unit{
@@ -114,6 +116,9 @@ func (c *checker) checkService(name string, in service) *unit {
 		context:    make(stringContext),
 		packages:   make(map[string]storePackage),
 		containers: make(map[string]models.Properties),
+	}
+	if in.Targets != nil && len(*in.Targets) == 0 {
+		return u
 	}
 	if declared, ok := required(c, where, "name", in.Name, "a string"); ok && declared != name {
 		c.problem("%s: its attribute name is %q, but has to be the same as the name of the service in the services model", where, declared)

@@ -168,6 +168,7 @@ func TestRoughEdges(t *testing.T) {
 		system := newModels(t, systemOf(`
 		  db = { name = "db"; `+say+` };
 		  app = { name = "app"; type = "process"; pkg = throw "not needed"; dependsOn = { inherit db; }; };
+		  draft = { pkg = 5; type = throw "not decided"; dependsOn = [ ]; };
 		  other = { name = "other"; type = "process"; pkg = mine.show "other" (p: p.targets); connectsTo = { inherit db; }; activatesAfter = { inherit app; }; };`,
 			`other = [ node1 ];`)).evaluate()
 		if len(system.Manifest.Services) != 1 {

@@ -83,7 +83,11 @@ let
     then { service = reference.name; targets = encodePlaces (services.refined reference); explicit = reference ? targets; }
     else { invalid = describe reference; };
 
-  encodeService = name: service: context "service ${name}" {
+  # Nothing else matters of a service that is not deployed.
+  encodeService = name: service:
+    if services.targets.${name} == [ ] then { targets = [ ]; } else encodeDeployed name service;
+
+  encodeDeployed = name: service: context "service ${name}" {
     name = expect [ "string" ] (service.name or null);
     type = expect [ "string" ] (service.type or null);
     deployState = expect [ "bool" ] service.deployState;
