@@ -1,0 +1,70 @@
+package service_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/disnix-go/disnix/service"
+	"github.com/disnix-go/disnix/service/closure"
+	"github.com/disnix-go/disnix/service/servicetest"
+)
+
+// fakeNix puts a nix-store into PATH that runs a shell script.
+func fakeNix(t *testing.T, script string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "nix-store"), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+}
+
+func TestNixIsKilled(t *testing.T) {
+	fakeNix(t, "echo /nix/store/half; kill -9 $$")
+	var store service.NixStore
+	if paths, err := store.QueryRequisites(t.Context(), []string{"/nix/store/a"}); err == nil || paths != nil || !strings.Contains(err.Error(), "killed") {
+		t.Errorf("query: %q, %v", paths, err)
+	}
+	var stream bytes.Buffer
+	if err := store.ExportClosure(t.Context(), []string{"/nix/store/a"}, &stream); err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Errorf("export: %v", err)
+	}
+	if _, err := closure.Paths(&stream); err == nil {
+		t.Error("what was exported looks complete")
+	}
+	var target servicetest.Fake
+	if _, err := service.CopyClosure(t.Context(), store, &target, []string{"/nix/store/a"}); err == nil {
+		t.Error("the copy succeeded")
+	}
+}
+
+func TestNixPrintsHalfAClosure(t *testing.T) {
+	fakeNix(t, `case $1 in -qR) echo "$2";; *) printf '\1\0\0\0\0\0\0\0';; esac`)
+	var target servicetest.Fake
+	_, err := service.CopyClosure(t.Context(), service.NixStore{}, &target, []string{"/nix/store/a"})
+	if err == nil || !strings.Contains(err.Error(), "at the source: export /nix/store/a: closure stream is cut off after 8 bytes") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestNixIsCancelled(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fakeNix(t, "trap 'exit 1' TERM; : > "+fifo+"; while :; do sleep 0.1; done")
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		_, _ = os.ReadFile(fifo)
+		cancel()
+	}()
+	if _, err := (service.NixStore{}).Realise(ctx, []string{"/nix/store/a.drv"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
