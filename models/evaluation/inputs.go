@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -133,7 +134,7 @@ func resolve(candidates []file) ([]file, error) {
 		}
 		path, err := readable(f.path)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("read %s model: %w", f.model, err))
+			problems = append(problems, fmt.Errorf("read %s model %w", f.model, err))
 			continue
 		}
 		f.path = path
@@ -142,23 +143,32 @@ func resolve(candidates []file) ([]file, error) {
 	return files, problems.Err()
 }
 
-// readable returns the absolute path of a file that can be opened.
+// readable returns the absolute path of a file that can be opened. An error
+// begins with the path as it was given.
 func readable(path string) (string, error) {
-	absolute, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	absolute, err = filepath.EvalSymlinks(absolute)
-	if err != nil {
-		return "", err
-	}
-	opened := absolute
-	if info, err := os.Stat(absolute); err == nil && info.IsDir() {
-		opened = filepath.Join(absolute, "default.nix")
+	opened := path
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		opened = filepath.Join(path, "default.nix")
 	}
 	f, err := os.Open(opened)
 	if err != nil {
+		return "", fmt.Errorf("%s: %w", opened, reason(err))
+	}
+	if err := f.Close(); err != nil {
 		return "", err
 	}
-	return absolute, f.Close()
+	resolved, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, reason(err))
+	}
+	return filepath.Abs(resolved)
+}
+
+// reason is an error of a file operation without operation and path.
+func reason(err error) error {
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
 }
