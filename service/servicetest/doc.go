@@ -1,3 +1,4 @@
-// Package servicetest tests implementations of [service.Service]: a suite
-// that each of them passes, and a [Fake] for tests of what uses the contract.
+// Package servicetest tests implementations of [service.Service]: [Run] is a
+// suite that each of them passes, and a [Fake] is for tests of what uses the
+// contract.
 package servicetest
