@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/disnix-go/disnix/models"
 )
@@ -47,6 +48,11 @@ func runCompare(inv *invocation) error {
 	previous, _, err := s.oldManifest()
 	if err != nil {
 		return invalidManifest(err)
+	}
+	if previous != nil {
+		if err := previous.Validate(); err != nil {
+			return exitError{status: exitInvalid, err: fmt.Errorf("old manifest: %w", err)}
+		}
 	}
 	if previous == nil || !manifest.Equal(previous) {
 		return quiet(exitDifferent)

@@ -34,12 +34,16 @@ func (inv *invocation) newSession() (*session, error) {
 		}
 	}
 	reporter, stop := inv.reporter()
+	forget := context.AfterFunc(inv.Context.Context, func() {
+		reporter.Problem("", "Interrupted: completing what is under way and undoing what was done. "+
+			"A second interrupt ends this program at once and leaves everything as it is.")
+	})
 	return &session{
 		invocation: inv,
 		reporter:   reporter,
 		profile:    profile,
 		profileDir: dir,
-		closers:    []func(){stop},
+		closers:    []func(){stop, func() { forget() }},
 	}, nil
 }
 
@@ -66,7 +70,8 @@ func readManifest(path string) (*models.Manifest, error) {
 
 // previousManifest reads the manifest that is given with --old-manifest,
 // otherwise the one at standard. It returns nil if there is neither: nothing
-// has been deployed yet.
+// has been deployed yet. It is not checked as a whole: a deployed system with a
+// mistake can only be mended by an upgrade.
 func (s *session) previousManifest(standard string) (*models.Manifest, string, error) {
 	path := standard
 	if given := s.String("old-manifest"); given != "" {
@@ -75,7 +80,7 @@ func (s *session) previousManifest(standard string) (*models.Manifest, string, e
 	if path == "" {
 		return nil, "", nil
 	}
-	m, err := readManifest(path)
+	m, err := models.ReadManifestFile(path)
 	if err != nil {
 		return nil, "", fmt.Errorf("old manifest: %w", err)
 	}
