@@ -53,9 +53,10 @@ func (s *System) Build(ctx context.Context) (string, *models.Manifest, error) {
 // buildPackages realises all that the manifest refers to.
 func (s *System) buildPackages(ctx context.Context) (map[string]string, error) {
 	needed := s.needed()
-	realised, err := realise(ctx, s.in.Log, needed.installables())
+	var failures failureLines
+	realised, err := realise(ctx, s.in.Log, needed.installables(), &failures)
 	if err != nil {
-		return nil, s.explainBuildFailure(ctx, err)
+		return nil, s.explainBuildFailure(ctx, err, failures.String())
 	}
 	return realised, nil
 }

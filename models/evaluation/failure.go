@@ -1,6 +1,7 @@
 package evaluation
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -78,12 +79,43 @@ func shortened(names []string) string {
 // in a line of its own.
 var failedDerivation = regexp.MustCompile(`(?m)^.*(?:builder for|required to build|[Cc]annot build|building of|fixed-output derivation) '([^']+\.drv)'.*$(?:\n\s*Reason: (.*)$)?`)
 
+// failureLines keeps, of all that Nix and the builders say, the lines that
+// [failedDerivation] matches, however much else there is.
+type failureLines struct {
+	lines   []string
+	partial []byte
+}
+
+// longestLine bounds what is kept of a line that does not end.
+const longestLine = 64 << 10
+
+func (f *failureLines) Write(p []byte) (int, error) {
+	for rest := p; len(rest) > 0; {
+		line, after, ended := bytes.Cut(rest, []byte("\n"))
+		f.partial = append(f.partial, line[:min(len(line), max(0, longestLine-len(f.partial)))]...)
+		if ended {
+			f.keep(string(f.partial))
+			f.partial = f.partial[:0]
+		}
+		rest = after
+	}
+	return len(p), nil
+}
+
+func (f *failureLines) keep(line string) {
+	if failedDerivation.MatchString(line) || strings.HasPrefix(strings.TrimSpace(line), "Reason: ") {
+		f.lines = append(f.lines, line)
+	}
+}
+
+func (f *failureLines) String() string { return strings.Join(f.lines, "\n") }
+
 // dependencyFailed matches the reason of a derivation that was not tried.
 var dependencyFailed = regexp.MustCompile(`\d+ dependenc(?:y|ies) failed`)
 
 // explainBuildFailure turns the failure of nix-store into one that names the
 // services.
-func (s *System) explainBuildFailure(ctx context.Context, err error) error {
+func (s *System) explainBuildFailure(ctx context.Context, err error, diagnostics string) error {
 	var failure *nix.Error
 	if !errors.As(err, &failure) {
 		return err
@@ -91,7 +123,7 @@ func (s *System) explainBuildFailure(ctx context.Context, err error) error {
 	result := &BuildError{Err: err}
 	owners := s.owners()
 	seen := make(map[string]bool)
-	for _, match := range failedDerivation.FindAllStringSubmatch(failure.Stderr, -1) {
+	for _, match := range failedDerivation.FindAllStringSubmatch(diagnostics, -1) {
 		line, derivation, reason := match[0], match[1], match[2]
 		if seen[derivation] || dependencyFailed.MatchString(reason) {
 			continue

@@ -63,6 +63,40 @@ func TestBuildFailure(t *testing.T) {
 	}
 }
 
+func TestFailuresAreFoundInLongDiagnostics(t *testing.T) {
+	files := systemOf(`
+	  bad = { name = "bad"; type = "process"; pkg = mine.broken "bad"; };
+	  loud = { name = "loud"; type = "process"; pkg = derivation { name = "loud"; inherit system; builder = "/bin/sh"; bad = "${mine.say "first" ""}";
+	    args = [ "-c" "i=0; while [ $i -lt 9000 ]; do echo 'a line of a long build log'; i=$((i+1)); done; exit 1" ]; }; };`,
+		`bad = [ node1 ]; loud = [ node1 ];`)
+	_, _, err := BuildManifest(context.Background(), newModels(t, files).inputs())
+	var failure *BuildError
+	if !errors.As(err, &failure) || len(failure.Failures) != 2 {
+		t.Fatalf("got %v, want two failures", err)
+	}
+	for _, f := range failure.Failures {
+		if lines := strings.Count(f.Log, "\n") + 1; lines > logLines {
+			t.Errorf("the error repeats %d lines of the log", lines)
+		}
+	}
+}
+
+func TestFailureLines(t *testing.T) {
+	var f failureLines
+	text := "noise\nerror: builder for '/nix/store/x-a.drv' failed with exit code 1;\n  Reason: it is.\nmore noise"
+	for i := range text { // however the text is cut
+		if _, err := f.Write([]byte(text[i : i+1])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := "error: builder for '/nix/store/x-a.drv' failed with exit code 1;\n  Reason: it is."; f.String() != want {
+		t.Errorf("got %q, want %q", f.String(), want)
+	}
+	if _, err := f.Write(bytes.Repeat([]byte("x"), 1<<20)); err != nil || len(f.partial) > longestLine {
+		t.Errorf("%d bytes of a line without an end are kept, error %v", len(f.partial), err)
+	}
+}
+
 func TestPackageOfAnotherSystemCanNotBeBuilt(t *testing.T) {
 	files := systemOf(`a = { name = "a"; type = "process"; pkg = mine.say "a" ""; };`, `a = [ node1 ];`)
 	files["infrastructure.nix"] = `{ node1 = { properties.hostname = "node1"; system = "armv7l-linux"; }; }`

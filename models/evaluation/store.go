@@ -20,9 +20,13 @@ const batchSize = 4000
 
 // realise builds or fetches installables, each a store path or one output of
 // a derivation, and returns the store path of each. If some can not be built
-// the others are all the same.
-func realise(ctx context.Context, log io.Writer, installables []string) (map[string]string, error) {
+// the others are all the same; failures then collects what Nix says about it.
+func realise(ctx context.Context, log io.Writer, installables []string, failures *failureLines) (map[string]string, error) {
 	paths := make(map[string]string, len(installables))
+	diagnostics := io.Writer(failures)
+	if log != nil {
+		diagnostics = io.MultiWriter(failures, log)
+	}
 	var failed *nix.Error
 	for start := 0; start < len(installables); start += batchSize {
 		batch := installables[start:min(start+batchSize, len(installables))]
@@ -31,7 +35,7 @@ func realise(ctx context.Context, log io.Writer, installables []string) (map[str
 			Name:   "nix-store",
 			Args:   append([]string{"--realise", "--keep-going", "--no-gc-warning"}, batch...),
 			Stdout: &out,
-			Stderr: log,
+			Stderr: diagnostics,
 		})
 		if err != nil {
 			if !errors.As(err, &failed) {
