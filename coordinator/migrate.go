@@ -226,7 +226,7 @@ func (m *migration) deleteMoved(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	kept, err := m.onlyCopy(moved)
+	kept, err := m.onlyCopy(m.reachable(moved))
 	if err != nil {
 		return err
 	}

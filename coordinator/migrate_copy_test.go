@@ -64,6 +64,17 @@ func TestCopySnapshots(t *testing.T) {
 			}
 			equal(t, "generations", generations(t, &to), test.want)
 			equal(t, "number of copies", copied, len(test.want)-before)
+			imported := make(map[string]bool)
+			for _, call := range to.Calls() {
+				if call.Operation != "import-snapshots" {
+					continue
+				}
+				if id := call.Words[2]; imported[id] {
+					t.Errorf("snapshot %s was transferred twice", id)
+				} else {
+					imported[id] = true
+				}
+			}
 		})
 	}
 }

@@ -3,6 +3,7 @@ package coordinator_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -344,6 +345,7 @@ func TestRoughEdge_AbsentMachines(t *testing.T) {
 			}
 		}
 		equal(t, "number of messages", n, 1)
+		equal(t, "problems", len(s.report.problems), 0)
 		equal(t, "users", s.allData()["c/process/users"], "7")
 		for _, op := range s.operations() {
 			if strings.HasPrefix(op, "b ") {
@@ -495,17 +497,21 @@ func TestMigrateInterrupted(t *testing.T) {
 	old := configuration("a b", stateful("k1", "a"), stateful("k2", "a"))
 	new := configuration("a b", stateful("k1", "b"), stateful("k2", "b"))
 	for _, test := range []struct {
-		at      string
-		step    coordinator.MigrationStep
-		started []string // activities that change state
+		at         string
+		depthFirst bool
+		step       coordinator.MigrationStep
+		last       string // operation, which is completed
+		restored   int    // components
 	}{
-		{"a snapshot", coordinator.SnapshotStep, nil},
-		{"a export-snapshots", coordinator.SnapshotStep, nil},
-		{"b import-snapshots", coordinator.RestoreStep, nil},
-		{"b restore", coordinator.RestoreStep, []string{"b restore k1"}},
-		{"a delete-state", coordinator.DeleteStateStep, []string{"b restore k1", "b restore k2", "a delete-state k1"}},
+		{"a snapshot", false, coordinator.SnapshotStep, "a snapshot k1", 0},
+		{"a query-latest-snapshot", false, coordinator.SnapshotStep, "a query-latest-snapshot", 0},
+		{"b print-missing-snapshots", false, coordinator.RestoreStep, "b print-missing-snapshots", 0},
+		{"b restore", false, coordinator.RestoreStep, "b restore k1", 1},
+		{"a delete-state", false, coordinator.DeleteStateStep, "a delete-state k1", 2},
+		{"a snapshot", true, coordinator.SnapshotStep, "a snapshot k1", 0},
+		{"b restore", true, coordinator.RestoreStep, "b restore k1", 1},
 	} {
-		t.Run(test.at, func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s, depth-first %v", test.at, test.depthFirst), func(t *testing.T) {
 			s := newSite(t)
 			s.setData("a/process/k1", "1")
 			s.setData("a/process/k2", "2")
@@ -520,16 +526,24 @@ func TestMigrateInterrupted(t *testing.T) {
 			d := s.deployment(new, old)
 			d.Options.Concurrency = 1
 			d.Options.Migration.DeleteState = true
+			d.Options.Migration.DepthFirst = test.depthFirst
 			_, err := d.Migrate(ctx)
 			var failure *coordinator.MigrationError
 			if !errors.Is(err, context.Canceled) || !errors.As(err, &failure) || failure.Step != test.step {
 				t.Errorf("got %v", err)
 			}
-			if started := s.operations("restore", "delete-state"); len(started) != len(test.started) {
-				t.Errorf("activities: %v, want %v", started, test.started)
+			operations := s.operations()
+			equal(t, "last operation", operations[len(operations)-1], test.last)
+			data := s.allData()
+			restored := 0
+			for _, name := range []string{"k1", "k2"} {
+				if data["b/process/"+name] != "" {
+					restored++
+				}
 			}
+			equal(t, "restored components", fmt.Sprint(restored), fmt.Sprint(test.restored))
 			if test.step != coordinator.DeleteStateStep {
-				equal(t, "k1 and k2 on a", s.allData()["a/process/k1"]+s.allData()["a/process/k2"], "12")
+				equal(t, "k1 and k2 on a", data["a/process/k1"]+data["a/process/k2"], "12")
 			}
 		})
 	}
