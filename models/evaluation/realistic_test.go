@@ -121,3 +121,32 @@ func TestRealisticSystem(t *testing.T) {
 		t.Errorf("psql is %+v, want %+v", psql, want)
 	}
 }
+
+// TestArchitectureOfTheSameSystem wraps the models into an architecture model,
+// which has to give the same manifest.
+func TestArchitectureOfTheSameSystem(t *testing.T) {
+	dir := newModels(t, company)
+	want := dir.evaluate().Manifest
+	in := dir.inputs()
+	in.Architecture = dir.write("architecture.nix", `{ system, pkgs }:
+	let
+	  infrastructure = import ./infrastructure.nix;
+	  distribution = import ./distribution.nix { inherit infrastructure; };
+	  invDistribution = builtins.mapAttrs (name: target: target // {
+	    services = builtins.listToAttrs (builtins.filter (s: builtins.elem target (targetsOf s.name)) (map (name: { inherit name; value = { }; }) (builtins.attrNames distribution)));
+	  }) infrastructure;
+	  targetsOf = name: let targets = distribution.${name}; in if builtins.isList targets then targets else map (t: t.target) targets.targets;
+	  services = import ./services.nix { inherit system pkgs distribution invDistribution; };
+	in {
+	  inherit infrastructure;
+	  services = builtins.mapAttrs (name: service: { targets = distribution.${name}; } // service) services;
+	  targetPackages = import ./packages.nix { inherit pkgs system; };
+	}`)
+	system, err := Evaluate(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(system.Manifest, want) {
+		t.Errorf("the architecture model gives %+v, want %+v", system.Manifest, want)
+	}
+}
