@@ -106,13 +106,14 @@ func (s *session) deployment(manifest, previous *models.Manifest, options coordi
 	options.Profile = s.profile
 	options.CoordinatorProfileDir = s.String("coordinator-profile-path")
 	return &coordinator.Deployment{
-		Manifest:  manifest,
-		Previous:  previous,
-		Targets:   targets,
-		Store:     here,
-		Snapshots: here,
-		Reporter:  s.reporter,
-		Options:   options,
+		Manifest:     manifest,
+		Previous:     previous,
+		Targets:      targets,
+		Store:        here,
+		Snapshots:    here,
+		EmptyProfile: service.AddEmptyProfile,
+		Reporter:     s.reporter,
+		Options:      options,
 	}, nil
 }
 
