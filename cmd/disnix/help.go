@@ -8,18 +8,25 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// width is the number of columns of help texts; termColumn is where
-// explanations begin.
+// width is the number of columns of help texts, termColumn is where
+// explanations begin, and synopsisIndent is how far the lines of a long
+// synopsis are set in.
 const (
-	width      = 80
-	termColumn = 32
+	width          = 80
+	termColumn     = 32
+	synopsisIndent = 2
 )
 
 // printHelp prints the documentation of a program (commands, 1.7).
 func (p *program) printHelp(w io.Writer, invoked string) {
 	prefix := "Usage: "
 	for _, line := range p.synopsis {
-		fmt.Fprintf(w, "%s%s %s\n", prefix, invoked, line)
+		for i, part := range wrap(invoked+" "+line, width-len(prefix)-synopsisIndent) {
+			if i > 0 {
+				prefix = strings.Repeat(" ", len(prefix)+synopsisIndent)
+			}
+			fmt.Fprintln(w, prefix+part)
+		}
 		prefix = "  or:  "
 	}
 	fmt.Fprintf(w, "\n%s\n", strings.TrimSpace(p.description))
