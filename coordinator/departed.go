@@ -47,14 +47,13 @@ func (d *Deployment) dropAbsent(ctx context.Context) error {
 	})
 }
 
-// ask makes a target answer something.
+// ask makes a target that has left the infrastructure answer something.
 func (d *Deployment) ask(ctx context.Context, target string) error {
 	t, err := d.Targets.Get(ctx, target)
 	if err != nil {
 		return err
 	}
-	name, _ := d.profileOn(target)
-	_, err = t.QueryInstalled(ctx, name)
+	_, err = t.QueryInstalled(ctx, ProfileName(d.Previous.Infrastructure, d.profile(), target))
 	return err
 }
 
@@ -82,30 +81,13 @@ func (d *Deployment) departed() []string {
 	return slices.Sorted(maps.Keys(used))
 }
 
-// abandoned returns the targets that have a profile of the previous
-// configuration and none of the new one, sorted.
-func (d *Deployment) abandoned() []string {
-	previous := d.upgradedFrom()
-	if previous == nil {
-		return nil
-	}
-	var names []string
-	for name := range previous.Profiles {
-		_, stays := d.Manifest.Profiles[name]
-		if !stays && d.Targets.Has(name) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
-// emptyProfiles sets an empty profile on the abandoned targets: what theirs
-// describes is deactivated. They are no part of the system any more, so that
-// a failure there is reported but does not concern the deployment.
+// emptyProfiles empties the profiles that this configuration leaves: what they
+// describe is deactivated, or in another profile. They are no part of the
+// system any more, so that a failure there is reported but does not concern
+// the deployment.
 func (d *Deployment) emptyProfiles(ctx context.Context) {
-	targets := d.abandoned()
-	if len(targets) == 0 || d.EmptyProfile == nil {
+	former := d.formerProfiles()
+	if len(former) == 0 || d.EmptyProfile == nil {
 		return
 	}
 	path, err := d.EmptyProfile(ctx)
@@ -113,23 +95,22 @@ func (d *Deployment) emptyProfiles(ctx context.Context) {
 		d.Reporter.Problem("", fmt.Sprintf("Cannot make an empty profile for the targets that are no longer used: %v", err))
 		return
 	}
-	_ = onEach(ctx, targets, 0, func(target string) error {
-		d.Reporter.Progress(target, "Setting Disnix profile: "+path)
-		if err := d.setEmptyProfile(ctx, target, path); err != nil {
-			d.Reporter.Problem(target, fmt.Sprintf("Cannot set Disnix profile: %s (%v)", path, err))
+	_ = inParallel(ctx, former, 0, func(p deployedProfile) error {
+		d.Reporter.Progress(p.target, "Setting Disnix profile: "+path)
+		if err := d.setEmptyProfile(ctx, p, path); err != nil {
+			d.Reporter.Problem(p.target, fmt.Sprintf("Cannot set Disnix profile: %s (%v)", path, err))
 		}
 		return nil
 	})
 }
 
-func (d *Deployment) setEmptyProfile(ctx context.Context, target, path string) error {
-	t, err := d.Targets.Get(ctx, target)
+func (d *Deployment) setEmptyProfile(ctx context.Context, p deployedProfile, path string) error {
+	t, err := d.Targets.Get(ctx, p.target)
 	if err != nil {
 		return err
 	}
 	if _, err := service.CopyClosure(ctx, d.Store, t, []string{path}); err != nil {
 		return err
 	}
-	name, _ := d.profileOn(target)
-	return t.SetProfile(ctx, name, path)
+	return t.SetProfile(ctx, p.name, path)
 }

@@ -80,16 +80,3 @@ func (d *Deployment) upgradedFrom() *models.Manifest {
 	}
 	return d.Previous
 }
-
-// profileOn returns the name of the profile on a target, and the store path
-// that it has or is going to have.
-func (d *Deployment) profileOn(target string) (name, path string) {
-	if path, ok := d.Manifest.Profiles[target]; ok || d.Previous == nil {
-		return ProfileName(d.Manifest.Infrastructure, d.profile(), target), path
-	}
-	infrastructure := d.Manifest.Infrastructure
-	if _, ok := infrastructure[target]; !ok {
-		infrastructure = d.Previous.Infrastructure
-	}
-	return ProfileName(infrastructure, d.profile(), target), d.Previous.Profiles[target]
-}

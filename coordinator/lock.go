@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -21,7 +20,7 @@ const unlockTimeout = 2 * time.Minute
 // Locks are the profile locks that a deployment holds.
 type Locks struct {
 	deployment *Deployment
-	held       []string // target names, sorted
+	held       []deployedProfile
 }
 
 // Lock acquires the lock of the profile on all targets at once: on those of
@@ -37,16 +36,15 @@ func (d *Deployment) Lock(ctx context.Context) (*Locks, error) {
 	defer cancel()
 	locks := &Locks{deployment: d}
 	var mu sync.Mutex
-	err := onEach(ctx, d.lockedTargets(), 0, func(target string) error {
-		if err := d.lock(opCtx, target); err != nil {
+	err := inParallel(ctx, d.locked(), 0, func(p deployedProfile) error {
+		if err := d.lock(opCtx, p); err != nil {
 			return err
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		locks.held = append(locks.held, target)
+		locks.held = append(locks.held, p)
 		return nil
 	})
-	slices.Sort(locks.held)
 	if ctx.Err() != nil {
 		d.Reporter.Problem("", "The lock phase has been interrupted, unlocking all targets again...")
 	}
@@ -56,21 +54,20 @@ func (d *Deployment) Lock(ctx context.Context) (*Locks, error) {
 	return locks, nil
 }
 
-func (d *Deployment) lock(ctx context.Context, target string) error {
-	name, path := d.profileOn(target)
-	d.Reporter.Progress(target, "Acquiring a lock on profile: "+path)
-	t, err := d.Targets.Get(ctx, target)
+func (d *Deployment) lock(ctx context.Context, p deployedProfile) error {
+	d.Reporter.Progress(p.target, "Acquiring a lock on profile: "+p.path)
+	t, err := d.Targets.Get(ctx, p.target)
 	if err == nil {
-		err = t.Lock(ctx, name)
+		err = t.Lock(ctx, p.name)
 	}
 	if err == nil {
 		return nil
 	}
-	d.Reporter.Problem(target, "Cannot lock profile: "+path)
+	d.Reporter.Problem(p.target, "Cannot lock profile: "+p.path)
 	if ctx.Err() != nil {
-		return fmt.Errorf("lock profile %q: the outcome is unknown: if it stays locked, run `%s`: %w", name, d.unlockCommand(), err)
+		err = fmt.Errorf("the outcome is unknown: if it stays locked, run `%s`: %w", d.unlockCommand(), err)
 	}
-	return fmt.Errorf("lock profile %q: %w", name, err)
+	return p.wrap("lock", err)
 }
 
 // Release releases the locks, on all targets at once, also if ctx is
@@ -81,46 +78,34 @@ func (l *Locks) Release(ctx context.Context) error {
 
 // Unlock releases the locks of all targets, whoever acquired them.
 func (d *Deployment) Unlock(ctx context.Context) error {
-	return d.unlockAll(ctx, d.lockedTargets())
+	return d.unlockAll(ctx, d.locked())
 }
 
-func (d *Deployment) unlockAll(ctx context.Context, targets []string) error {
+func (d *Deployment) unlockAll(ctx context.Context, profiles []deployedProfile) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
 	defer cancel()
-	err := onEach(ctx, targets, 0, func(target string) error { return d.unlock(ctx, target) })
+	err := inParallel(ctx, profiles, 0, func(p deployedProfile) error { return d.unlock(ctx, p) })
 	if err != nil {
 		return fmt.Errorf("release locks: %w", err)
 	}
 	return nil
 }
 
-func (d *Deployment) unlock(ctx context.Context, target string) error {
-	name, path := d.profileOn(target)
-	d.Reporter.Progress(target, "Releasing a lock on profile: "+path)
-	t, err := d.Targets.Get(ctx, target)
+func (d *Deployment) unlock(ctx context.Context, p deployedProfile) error {
+	d.Reporter.Progress(p.target, "Releasing a lock on profile: "+p.path)
+	t, err := d.Targets.Get(ctx, p.target)
 	if err == nil {
-		err = t.Unlock(ctx, name)
+		err = t.Unlock(ctx, p.name)
 	}
 	if err != nil {
-		d.Reporter.Problem(target, "Cannot unlock profile: "+path)
-		return fmt.Errorf("unlock profile %q: %w", name, err)
+		d.Reporter.Problem(p.target, "Cannot unlock profile: "+p.path)
+		return p.wrap("unlock", err)
 	}
 	return nil
 }
 
-// lockedTargets returns the targets of the manifest, and those of the
-// configuration that it replaces if they are still there; sorted.
-func (d *Deployment) lockedTargets() []string {
-	names := make(map[string]bool)
-	for name := range d.Manifest.Profiles {
-		names[name] = true
-	}
-	if previous := d.upgradedFrom(); previous != nil {
-		for name := range previous.Profiles {
-			if d.Targets.Has(name) {
-				names[name] = true
-			}
-		}
-	}
-	return slices.Sorted(maps.Keys(names))
+// locked returns the profiles that a deployment locks: those that it sets, and
+// those that it leaves.
+func (d *Deployment) locked() []deployedProfile {
+	return slices.Concat(d.profiles(), d.formerProfiles())
 }

@@ -1,6 +1,12 @@
 package coordinator
 
-import "github.com/disnix-go/disnix/models"
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/disnix-go/disnix/models"
+)
 
 // DefaultProfile is the name of the profile that is used when the user names
 // none.
@@ -18,7 +24,7 @@ const localClient = "disnix-run-activity"
 // they would overwrite each other's profile and wait for each other's lock.
 //
 // The name depends on the infrastructure: a second target on this machine
-// renames the profile of the first, which stays behind under its old name.
+// renames the profile of the first. A deployment empties the former one.
 func ProfileName(infrastructure models.Infrastructure, profile, target string) string {
 	if t, ok := infrastructure[target]; !ok || t.ClientInterface != localClient {
 		return profile
@@ -33,4 +39,52 @@ func ProfileName(infrastructure models.Infrastructure, profile, target string) s
 		return profile
 	}
 	return profile + "@" + target
+}
+
+// deployedProfile is a profile on a target, which is one thing to be locked.
+type deployedProfile struct {
+	target, name string
+	path         string // in the store: what the profile is, or is going to be
+}
+
+// wrap says in an error what was attempted.
+func (p deployedProfile) wrap(what string, err error) error {
+	return fmt.Errorf("target %q: %s profile %q: %w", p.target, what, p.name, err)
+}
+
+// profiles returns the profiles of the manifest, sorted by target.
+func (d *Deployment) profiles() []deployedProfile {
+	return profilesOf(d.Manifest, d.profile())
+}
+
+func profilesOf(m *models.Manifest, profile string) []deployedProfile {
+	var all []deployedProfile
+	for _, target := range slices.Sorted(maps.Keys(m.Profiles)) {
+		all = append(all, deployedProfile{target, ProfileName(m.Infrastructure, profile, target), m.Profiles[target]})
+	}
+	return all
+}
+
+// formerProfiles returns the profiles of the previous configuration that this
+// one leaves: the target is not used any more, or the profile has another name
+// now. They are sorted by target.
+func (d *Deployment) formerProfiles() []deployedProfile {
+	previous := d.upgradedFrom()
+	if previous == nil {
+		return nil
+	}
+	return slices.DeleteFunc(profilesOf(previous, d.profile()), func(p deployedProfile) bool {
+		if _, stays := d.Manifest.Profiles[p.target]; stays {
+			return ProfileName(d.Manifest.Infrastructure, d.profile(), p.target) == p.name ||
+				!sameClient(d.Manifest, previous, p.target)
+		}
+		return !d.Targets.Has(p.target)
+	})
+}
+
+// sameClient reports whether a target is reached in the same way in two
+// configurations. Otherwise it may have become another machine.
+func sameClient(a, b *models.Manifest, target string) bool {
+	inA, inB := a.Infrastructure[target], b.Infrastructure[target]
+	return inA != nil && inB != nil && inA.ClientInterface == inB.ClientInterface
 }

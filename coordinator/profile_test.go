@@ -1,10 +1,12 @@
 package coordinator_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/disnix-go/disnix/coordinator"
 	"github.com/disnix-go/disnix/models"
+	"github.com/disnix-go/disnix/service/servicetest"
 )
 
 func TestProfileName(t *testing.T) {
@@ -28,4 +30,50 @@ func TestProfileName(t *testing.T) {
 			equal(t, "profile", coordinator.ProfileName(test.infrastructure, "default", test.target), test.want)
 		})
 	}
+}
+
+// TestRenamedProfile removes one of two targets on this machine: the profile of
+// the other has another name then.
+func TestRenamedProfile(t *testing.T) {
+	const empty = "/nix/store/00000000000000000000000000000000-empty"
+	local := func(m *models.Manifest) *models.Manifest {
+		for _, target := range m.Infrastructure {
+			target.ClientInterface = "disnix-run-activity"
+		}
+		return m
+	}
+	old := local(configuration("a b", part{name: "web", on: "a b"}))
+	next := local(configuration("a", part{name: "web", on: "a"}))
+	machine := &servicetest.Fake{}
+	s := newSite(t)
+	s.here.AddValid(empty)
+	s.targets["a"], s.targets["b"] = machine, machine
+	if err := s.deployment(old, nil).Deploy(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d := s.deployment(next, old)
+	d.EmptyProfile = func(context.Context) (string, error) { return empty, nil }
+	locks, err := d.Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The services deployed under the former name are notified, too.
+	equal(t, "locks", machine.Locked(), []string{"default", "default@a", "default@b"})
+	if err := locks.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.SetProfiles(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "profile", machine.Profile("default"), next.Profiles["a"])
+	equal(t, "former profile", machine.Profile("default@a"), empty)
+	equal(t, "profile of the target that has left", machine.Profile("default@b"), empty)
+
+	t.Run("but not on what may be another machine", func(t *testing.T) {
+		next.Infrastructure["a"].ClientInterface = "disnix-ssh-client"
+		if _, err := d.Lock(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "locks", machine.Locked(), []string{"default", "default@b"})
+	})
 }

@@ -3,8 +3,6 @@ package coordinator
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 
@@ -48,8 +46,8 @@ func (e *ProfilesError) Unwrap() error { return e.Err }
 // (transition, section 6). Nothing is changed that is current already. The
 // error is a [*ProfilesError].
 //
-// Targets that the previous configuration used and this one does not get an
-// empty profile.
+// Profiles that the previous configuration used and this one does not become
+// empty.
 func (d *Deployment) SetProfiles(ctx context.Context) error {
 	problem := &ProfilesError{Converge: d.setCommand()}
 	if !d.Options.NoTargetProfiles {
@@ -67,38 +65,37 @@ func (d *Deployment) SetProfiles(ctx context.Context) error {
 }
 
 func (d *Deployment) setTargetProfiles(ctx context.Context) (set, notSet []string, err error) {
-	targets := slices.Sorted(maps.Keys(d.Manifest.Profiles))
-	done := make(map[string]bool, len(targets))
+	profiles := d.profiles()
+	done := make(map[string]bool, len(profiles))
 	var mu sync.Mutex
-	err = onEach(ctx, targets, 0, func(target string) error {
-		if err := d.setTargetProfile(ctx, target); err != nil {
+	err = inParallel(ctx, profiles, 0, func(p deployedProfile) error {
+		if err := d.setTargetProfile(ctx, p); err != nil {
 			return err
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		done[target] = true
+		done[p.target] = true
 		return nil
 	})
-	for _, target := range targets {
-		if done[target] {
-			set = append(set, target)
+	for _, p := range profiles {
+		if done[p.target] {
+			set = append(set, p.target)
 		} else {
-			notSet = append(notSet, target)
+			notSet = append(notSet, p.target)
 		}
 	}
 	return set, notSet, err
 }
 
-func (d *Deployment) setTargetProfile(ctx context.Context, target string) error {
-	name, path := d.profileOn(target)
-	d.Reporter.Progress(target, "Setting Disnix profile: "+path)
-	t, err := d.Targets.Get(ctx, target)
+func (d *Deployment) setTargetProfile(ctx context.Context, p deployedProfile) error {
+	d.Reporter.Progress(p.target, "Setting Disnix profile: "+p.path)
+	t, err := d.Targets.Get(ctx, p.target)
 	if err == nil {
-		err = t.SetProfile(ctx, name, path)
+		err = t.SetProfile(ctx, p.name, p.path)
 	}
 	if err != nil {
-		d.Reporter.Problem(target, "Cannot set Disnix profile: "+path)
-		return fmt.Errorf("set profile %q to %s: %w", name, path, err)
+		d.Reporter.Problem(p.target, "Cannot set Disnix profile: "+p.path)
+		return p.wrap("set", err)
 	}
 	return nil
 }
