@@ -92,7 +92,7 @@ func (d *Deployment) stateStep(m *models.Manifest, active providers, mapping mod
 		step.Type = provider.Package
 		properties = provider.ProvidesContainers[mapping.Container]
 	}
-	step.Arguments = plan.Arguments(properties)
+	step.Arguments = properties.Arguments()
 	return step, nil
 }
 

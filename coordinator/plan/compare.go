@@ -173,7 +173,7 @@ func (p *planner) argumentsOf(s *side, m models.ServiceMapping) []string {
 	container := containerOf{s.deployment, m.Target, m.Container, m.ContainerProvidedByService}
 	arguments, ok := p.arguments[container]
 	if !ok {
-		arguments = Arguments(p.propertiesOf(s, m))
+		arguments = p.propertiesOf(s, m).Arguments()
 		p.arguments[container] = arguments
 	}
 	return arguments
