@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"github.com/disnix-go/disnix/dysnomia"
@@ -24,7 +25,7 @@ func (l *Local) Lock(ctx context.Context, profile string) error {
 		return fmt.Errorf("lock profile %q: %w", profile, err)
 	}
 	file := newLockFile(profile)
-	stale, err := file.acquire(newLockHolder(l.config.OwnLocks, l.config.Purpose))
+	stale, err := file.acquire(lockContent{newLockHolder(l.config.OwnLocks, l.config.Purpose), services})
 	var locked *LockedError
 	if errors.As(err, &locked) {
 		return locked
@@ -46,22 +47,20 @@ func (l *Local) Lock(ctx context.Context, profile string) error {
 		file.release())
 }
 
-// Unlock implements [Profiles] (protocol, section 2). Without a lock nobody is
-// notified. The lock is released even if a service objects, or if it is not
-// known which services there are: whoever calls Unlock cannot go on anyway.
+// Unlock implements [Profiles] (protocol, section 2). The services that were
+// notified of the lock are notified of its release, also those that are not
+// deployed any more. Without a lock nobody is notified. The lock is released
+// even if a service objects, or if it is not known which services there are:
+// whoever calls Unlock cannot go on anyway.
 func (l *Local) Unlock(ctx context.Context, profile string) error {
 	if err := checkProfileName(profile); err != nil {
 		return err
 	}
 	file := newLockFile(profile)
-	exists, err := file.exists()
-	if err == nil && !exists {
-		err = ErrNotLocked
-	}
-	if err != nil {
+	services, err := lockedServices(file)
+	if errors.Is(err, ErrNotLocked) {
 		return fmt.Errorf("unlock profile %q: %w", profile, err)
 	}
-	services, err := deployedServices(profile)
 	if err == nil {
 		err = l.notifyUnlock(ctx, services)
 	}
@@ -71,61 +70,85 @@ func (l *Local) Unlock(ctx context.Context, profile string) error {
 	return nil
 }
 
-// deployedService is a service that is notified of locks.
-type deployedService struct {
-	models.ServiceMapping
-	component string // path of the package
-	module    string // type, or path of the package that provides the container
+// lockedServices returns the services that were notified of a lock. Where the
+// lock file does not say it, as with the original's, they are those that are
+// deployed now. The file of another user is not believed: it would decide
+// which modules are executed.
+func lockedServices(file lockFile) ([]lockedService, error) {
+	found, err := file.open()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNotLocked
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer found.close()
+	if found.content.Services == nil || !found.isOurs() {
+		return deployedServices(file.profile)
+	}
+	return found.content.Services, nil
+}
+
+// lockedService is a service that is notified of locks. It is a part of the
+// lock file.
+type lockedService struct {
+	Component string `json:"component"` // path of the package
+	Container string `json:"container"`
+	// Module is the type, or the path of the package that provides the
+	// container.
+	Module string `json:"module"`
 }
 
 // deployedServices reads which services a profile has deployed on this
-// machine, in the order of their identity.
-func deployedServices(profile string) ([]deployedService, error) {
+// machine, in the order of their identity. It returns an empty list, not nil,
+// if there are none.
+func deployedServices(profile string) ([]lockedService, error) {
+	services := []lockedService{}
 	path, err := installedManifest(profile)
 	if err != nil || path == "" {
-		return nil, err
+		return services, err
 	}
 	manifest, err := models.ReadProfileManifestFile(path, profile)
 	if err != nil {
 		return nil, fmt.Errorf("read the profile manifest of what is deployed: %w", err)
 	}
-	var services []deployedService
-	var problems models.Problems
-	for _, mapping := range manifest.ServiceMappings {
-		service, err := deployedServiceOf(manifest, mapping)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", path, err))
-		}
-		services = append(services, service)
-	}
-	slices.SortStableFunc(services, func(a, b deployedService) int {
+	mappings := slices.Clone(manifest.ServiceMappings)
+	slices.SortStableFunc(mappings, func(a, b models.ServiceMapping) int {
 		return cmp.Or(
 			cmp.Compare(a.Target, b.Target),
 			cmp.Compare(a.Container, b.Container),
 			cmp.Compare(a.Service, b.Service))
 	})
+	var problems models.Problems
+	for _, mapping := range mappings {
+		service, err := deployedService(manifest, mapping)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", path, err))
+		}
+		services = append(services, service)
+	}
 	return services, problems.Err()
 }
 
-func deployedServiceOf(manifest *models.ProfileManifest, mapping models.ServiceMapping) (deployedService, error) {
+func deployedService(manifest *models.ProfileManifest, mapping models.ServiceMapping) (lockedService, error) {
 	service, ok := manifest.Services[mapping.Service]
 	if !ok {
-		return deployedService{}, fmt.Errorf("mapping to container %q: there is no service %q", mapping.Container, mapping.Service)
+		return lockedService{}, fmt.Errorf("mapping to container %q: there is no service %q", mapping.Container, mapping.Service)
 	}
-	deployed := deployedService{ServiceMapping: mapping, component: service.Package, module: service.Type}
+	deployed := lockedService{Component: service.Package, Container: mapping.Container, Module: service.Type}
 	if key := mapping.ContainerProvidedByService; key != "" {
 		provider, ok := manifest.Services[key]
 		if !ok {
-			return deployedService{}, fmt.Errorf("service %q: there is no service %q, which shall provide its container %q", service.Name, key, mapping.Container)
+			return lockedService{}, fmt.Errorf("service %q: there is no service %q, which shall provide its container %q", service.Name, key, mapping.Container)
 		}
-		deployed.module = provider.Package
+		deployed.Module = provider.Package
 	}
 	return deployed, nil
 }
 
 // notifyLock notifies all services of a lock and returns those that agreed.
-func (l *Local) notifyLock(ctx context.Context, services []deployedService) ([]deployedService, error) {
-	var agreed []deployedService
+func (l *Local) notifyLock(ctx context.Context, services []lockedService) ([]lockedService, error) {
+	var agreed []lockedService
 	var errs []error
 	for _, service := range services {
 		if err := l.notify(ctx, dysnomia.Lock, service); err != nil {
@@ -138,7 +161,7 @@ func (l *Local) notifyLock(ctx context.Context, services []deployedService) ([]d
 }
 
 // notifyUnlock notifies all services of the release of a lock.
-func (l *Local) notifyUnlock(ctx context.Context, services []deployedService) error {
+func (l *Local) notifyUnlock(ctx context.Context, services []lockedService) error {
 	var errs []error
 	for _, service := range services {
 		errs = append(errs, l.notify(ctx, dysnomia.Unlock, service))
@@ -146,20 +169,20 @@ func (l *Local) notifyUnlock(ctx context.Context, services []deployedService) er
 	return errors.Join(errs...)
 }
 
-func (l *Local) notify(ctx context.Context, op dysnomia.Operation, service deployedService) error {
-	fmt.Fprintf(l.config.Log, "Notifying %s on %s: of type: %s in container: %s\n", op, service.component, service.module, service.Container)
+func (l *Local) notify(ctx context.Context, op dysnomia.Operation, service lockedService) error {
+	fmt.Fprintf(l.config.Log, "Notifying %s on %s: of type: %s in container: %s\n", op, service.Component, service.Module, service.Container)
 	err := l.host.Run(ctx, dysnomia.Invocation{
 		Operation:   op,
-		Component:   service.component,
+		Component:   service.Component,
 		Container:   service.Container,
-		Type:        service.module,
+		Type:        service.Module,
 		Environment: true,
 		Stdout:      l.config.Log,
 		Stderr:      l.config.Log,
 	})
 	if err != nil {
 		fmt.Fprintf(l.config.Log, "Cannot %s service!\n", op)
-		return fmt.Errorf("notify %s of %s: %w", service.component, op, err)
+		return fmt.Errorf("notify %s of %s: %w", service.Component, op, err)
 	}
 	return nil
 }

@@ -180,6 +180,54 @@ func TestLockIsHeld(t *testing.T) {
 	}
 }
 
+func TestUnlockAfterUpgrade(t *testing.T) {
+	t.Run("transition 12: services that were locked are notified of the unlock, whether they are still deployed or not", func(t *testing.T) {
+		m := newTarget(t, service.LocalConfig{})
+		m.threeServices(t, "default")
+		if err := m.Lock(t.Context(), "default"); err != nil {
+			t.Fatal(err)
+		}
+		m.calls(t)
+		m.deploy(t, "default", `<profilemanifest version="2"/>`)
+		if err := m.Unlock(t.Context(), "default"); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := m.calls(t), []string{"unlock a in box", "unlock b in box", "unlock c in box"}; !slices.Equal(got, want) {
+			t.Errorf("calls %q, want %q", got, want)
+		}
+	})
+}
+
+func TestUnlockOfForeignLocks(t *testing.T) {
+	content := `{"user": "root", "since": "2026-01-02T03:04:05Z", "services": [{"component": "/evil", "container": "box", "module": "/evil"}]}`
+	for name, create := range map[string]func(t *testing.T){
+		"the original's, which is empty": func(t *testing.T) {
+			nixtest.File(t, os.TempDir(), "disnix-default.lock", "")
+		},
+		"one that another user has made up": func(t *testing.T) {
+			path := nixtest.File(t, os.TempDir(), "disnix-default.lock", content)
+			if err := os.Chown(path, 12345, -1); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newTarget(t, service.LocalConfig{})
+			m.threeServices(t, "default")
+			create(t)
+			if err := m.Unlock(t.Context(), "default"); err != nil {
+				t.Fatal(err)
+			}
+			if got, want := m.calls(t), []string{"unlock a in box", "unlock b in box", "unlock c in box"}; !slices.Equal(got, want) {
+				t.Errorf("calls %q, want %q", got, want)
+			}
+			if isLocked(t, "default") {
+				t.Error("still locked")
+			}
+		})
+	}
+}
+
 func TestUnlockWithoutLock(t *testing.T) {
 	t.Run("observed 11: services are not notified of an unlock without a lock", func(t *testing.T) {
 		m := newTarget(t, service.LocalConfig{})

@@ -40,11 +40,19 @@ func newLockFile(profile string) lockFile {
 	return lockFile{profile, filepath.Join(os.TempDir(), "disnix-"+profile+".lock")}
 }
 
+// lockContent is what a lock file says, as JSON.
+type lockContent struct {
+	LockHolder
+	// Services are those that are notified of the lock; nil if it is not
+	// known.
+	Services []lockedService `json:"services"`
+}
+
 // acquire creates the lock file. One that was left behind by a holder that is
 // gone is replaced, and stale then tells about it. If somebody else holds the
 // lock the error is a [*LockedError].
-func (f lockFile) acquire(holder LockHolder) (stale string, err error) {
-	content, err := json.Marshal(holder)
+func (f lockFile) acquire(lock lockContent) (stale string, err error) {
+	content, err := json.Marshal(lock)
 	if err != nil {
 		return "", err
 	}
@@ -61,17 +69,17 @@ func (f lockFile) acquire(holder LockHolder) (stale string, err error) {
 		if err != nil {
 			return "", err
 		}
-		why := found.holder.gone()
+		why := found.content.gone()
 		if why == "" {
 			found.close()
-			return "", &LockedError{Profile: f.profile, Holder: found.holder}
+			return "", &LockedError{Profile: f.profile, Holder: found.content.LockHolder}
 		}
 		err = f.removeStale(found)
 		found.close()
 		if err != nil {
-			return "", fmt.Errorf("remove the lock that %s left behind (%s): %w", found.holder, why, err)
+			return "", fmt.Errorf("remove the lock that %s left behind (%s): %w", found.content.LockHolder, why, err)
 		}
-		stale = fmt.Sprintf("took over the lock that %s left behind: %s", found.holder, why)
+		stale = fmt.Sprintf("took over the lock that %s left behind: %s", found.content.LockHolder, why)
 	}
 }
 
@@ -95,9 +103,15 @@ func (f lockFile) create(content []byte) error {
 
 // foundLock is a lock file as it was found.
 type foundLock struct {
-	file   *os.File // nil if it belongs to somebody else and cannot be read
-	info   fs.FileInfo
-	holder LockHolder
+	file    *os.File // nil if it belongs to somebody else and cannot be read
+	info    fs.FileInfo
+	content lockContent
+}
+
+// isOurs reports whether this user has created the lock file.
+func (l foundLock) isOurs() bool {
+	stat, ok := l.info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Geteuid()
 }
 
 func (l foundLock) close() {
@@ -118,13 +132,13 @@ func (f lockFile) open() (foundLock, error) {
 	// Others may replace it before it is opened: neither follow nor wait.
 	file, err := os.OpenFile(f.path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrPermission) {
-		return foundLock{info: info, holder: foreignHolder(info)}, nil
+		return foundLock{info: info, content: lockContent{LockHolder: foreignHolder(info)}}, nil
 	}
 	if err != nil {
 		return foundLock{}, fmt.Errorf("inspect lock file: %w", err)
 	}
 	found := foundLock{file: file}
-	const longest = 1 << 16
+	const longest = 16 << 20
 	content, err := io.ReadAll(io.LimitReader(file, longest))
 	if err == nil {
 		found.info, err = file.Stat()
@@ -133,8 +147,8 @@ func (f lockFile) open() (foundLock, error) {
 		found.close()
 		return foundLock{}, fmt.Errorf("inspect lock file: %w", err)
 	}
-	if json.Unmarshal(content, &found.holder) != nil || found.holder.Since.IsZero() {
-		found.holder = foreignHolder(found.info)
+	if json.Unmarshal(content, &found.content) != nil || found.content.Since.IsZero() {
+		found.content = lockContent{LockHolder: foreignHolder(found.info)}
 	}
 	return found, nil
 }
@@ -166,15 +180,6 @@ func flock(file *os.File) error {
 			return err
 		}
 	}
-}
-
-// exists reports whether the profile is locked.
-func (f lockFile) exists() (bool, error) {
-	_, err := os.Lstat(f.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // release removes the lock file.
