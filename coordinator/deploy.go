@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/disnix-go/disnix/coordinator/plan"
+	"github.com/disnix-go/disnix/service"
 )
 
 // Outcome is the state in which a failed deployment has left the system.
@@ -109,6 +110,9 @@ func (d *Deployment) prepare(ctx context.Context) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := d.checkGeneration(); err != nil {
+		return nil, err
+	}
 	if err := d.dropAbsent(ctx); err != nil {
 		return nil, err
 	}
@@ -117,6 +121,19 @@ func (d *Deployment) prepare(ctx context.Context) (*plan.Plan, error) {
 	}
 	d.Reporter.Progress("", "Distributing intra-dependency closures...")
 	return steps, d.Distribute(ctx)
+}
+
+// checkGeneration finds out whether the deployment can be recorded, before
+// anything is changed.
+func (d *Deployment) checkGeneration() error {
+	if d.Options.NoCoordinatorProfile {
+		return nil
+	}
+	dir, err := d.coordinatorProfileDir()
+	if err != nil {
+		return err
+	}
+	return service.CheckGeneration(dir, d.profile(), d.ManifestPath)
 }
 
 func (d *Deployment) acquireLocks(ctx context.Context) (*Locks, error) {

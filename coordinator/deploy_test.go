@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/disnix-go/disnix/coordinator"
@@ -115,6 +116,50 @@ func TestDeployWithoutSomePhases(t *testing.T) {
 	equal(t, "active services", s.active(), expected(versionTwo))
 }
 
+// TestDeployNothingThatCannotBeRecorded checks that a generation that cannot
+// be written is found out before anything is touched.
+func TestDeployNothingThatCannotBeRecorded(t *testing.T) {
+	root := nixtest.Store(t)
+	manifest := storeFile(t, root, "manifest.xml")
+	blocked := nixtest.File(t, root, "file", "in the way")
+	for _, test := range []struct{ name, path, dir, problem string }{
+		{"the manifest is not in the store", blocked, root, "build it with disnix-manifest"},
+		{"the profile directory cannot be created", manifest, blocked + "/profiles", "not a directory"},
+		{"the disk is full", manifest, fullDirectory(t), "no space left on device"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSite(t)
+			s.mustDeploy(versionOne, nil)
+			s.forget()
+			d := s.deployment(versionTwo, versionOne)
+			d.ManifestPath = test.path
+			d.Options.NoCoordinatorProfile = false
+			d.Options.CoordinatorProfileDir = test.dir
+			got, code := outcome(t, d.Deploy(t.Context()))
+			equal(t, "outcome", got, coordinator.OldStands)
+			equal(t, "exit code", code, 1)
+			equal(t, "active services", s.active(), expected(versionOne))
+			equal(t, "number of operations", len(s.operations()), 0)
+			contains(t, s.report.problems, test.problem)
+		})
+	}
+}
+
+// fullDirectory returns a directory on a file system without free space.
+func fullDirectory(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4k,mode=0755"); err != nil {
+		t.Fatalf("mount a small file system (needs root): %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
 func TestDeployUnchanged(t *testing.T) {
 	root := nixtest.Store(t)
 	manifest := storeFile(t, root, "manifest.xml")
@@ -179,6 +224,7 @@ func TestDeployNote(t *testing.T) {
 }
 
 func TestDeployFailures(t *testing.T) {
+	profiles := t.TempDir()
 	const sorry = "The deployment failed! Please inspect the output to diagnose any problems!"
 	for _, test := range []struct {
 		name    string
@@ -236,7 +282,11 @@ func TestDeployFailures(t *testing.T) {
 		},
 		{
 			name: "profiles", fail: []string{"b set"},
-			set:     func(d *coordinator.Deployment) { d.Options.NoCoordinatorProfile = false },
+			set: func(d *coordinator.Deployment) {
+				d.Options.NoCoordinatorProfile = false
+				d.Options.CoordinatorProfileDir = profiles
+				d.ManifestPath = "/nix/store/00000000000000000000000000000000-manifest.xml"
+			},
 			outcome: coordinator.NotRecorded, code: 1, active: versionTwo, notice: sorry,
 			problem: "not set on: b; set on: a; the coordinator profile is not set",
 		},

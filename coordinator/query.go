@@ -10,18 +10,12 @@ import (
 	"github.com/disnix-go/disnix/models"
 )
 
-// Installed is what is deployed to one target.
-type Installed struct {
-	Target   string
-	Manifest *models.ProfileManifest
-}
-
 // Query asks all targets of an infrastructure at once what is deployed to
 // them in a profile. The answers are sorted by target. Query fails if one of
 // the targets cannot be asked, or if its answer cannot be understood.
-func Query(ctx context.Context, targets *Targets, infrastructure models.Infrastructure, profile string, r Reporter) ([]Installed, error) {
+func Query(ctx context.Context, targets *Targets, infrastructure models.Infrastructure, profile string, r Reporter) (models.QueryResult, error) {
 	names := slices.Sorted(maps.Keys(infrastructure))
-	answers := make([]Installed, len(names))
+	answers := make(models.QueryResult, len(names))
 	numbers := make([]int, len(names))
 	for i := range numbers {
 		numbers[i] = i
@@ -33,7 +27,7 @@ func Query(ctx context.Context, targets *Targets, infrastructure models.Infrastr
 			r.Problem(target, "Cannot query the installed services!")
 			return fmt.Errorf("query the installed services of target %q: %w", target, err)
 		}
-		answers[i] = Installed{Target: target, Manifest: manifest}
+		answers[i] = models.TargetProfile{Target: target, Manifest: manifest}
 		return nil
 	})
 	if err != nil {

@@ -19,11 +19,11 @@ import (
 // Generation is one entry in the history of a Nix profile: the link
 // <profile>-<number>-link.
 type Generation struct {
-	Number  int
-	Link    string // absolute path of the link
-	Path    string // the store path that it points to
-	Created time.Time
-	Current bool // the profile points to it
+	Number  int       `json:"number"`
+	Link    string    `json:"link"` // absolute path of the link
+	Path    string    `json:"path"` // the store path that it points to
+	Created time.Time `json:"created"`
+	Current bool      `json:"current"` // the profile points to it
 }
 
 // Generations returns the history of the profile dir/name, lowest number
@@ -118,6 +118,39 @@ func SetProfile(ctx context.Context, dir, name, path string) error {
 			removeUnfinished(dir, name, path, before))
 	}
 	return nil
+}
+
+// CheckGeneration tells beforehand whether path can become a generation of the
+// profile dir/name: whether it is a store path, and whether there is a
+// directory that can be written to, on a disk that is not full. What is
+// missing of the directory is created.
+func CheckGeneration(dir, name, path string) error {
+	if err := checkProfileName(name); err != nil {
+		return err
+	}
+	if followToStore(path) == "" {
+		return fmt.Errorf("%s is not in the Nix store, so that it cannot become a generation: build it with disnix-manifest, or deploy it with --no-coordinator-profile", path)
+	}
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		err = tryToWrite(dir)
+	}
+	if err != nil {
+		return fmt.Errorf("profile %q cannot get a new generation: %w", name, err)
+	}
+	return nil
+}
+
+// tryToWrite writes and removes a file of the size of a few links.
+func tryToWrite(dir string) error {
+	file, err := os.CreateTemp(dir, ".check-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	const room = 16 << 10
+	_, err = file.Write(make([]byte, room))
+	return errors.Join(err, file.Sync(), file.Close())
 }
 
 // removeUnfinished removes the link of a generation that was created for path

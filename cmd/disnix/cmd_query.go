@@ -58,11 +58,7 @@ func runQuery(inv *invocation) error {
 	if err != nil {
 		return err
 	}
-	var answers models.QueryResult
-	for _, i := range installed {
-		answers = append(answers, models.TargetProfile{Target: i.Target, Manifest: i.Manifest})
-	}
-	return write(answers, inv.stdout)
+	return write(installed, inv.stdout)
 }
 
 // queryWriter returns the writer of an output format.
