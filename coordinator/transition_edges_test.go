@@ -64,13 +64,6 @@ func TestTransitionRoughEdges(t *testing.T) {
 					t.Errorf("%d activities at once on node%d", n, i+1)
 				}
 			}
-
-			begin = time.Now()
-			d := newSite(t).deployment(m, nil)
-			d.Options.Concurrency = 1
-			if err := d.Activate(t.Context(), false); err != nil {
-				t.Fatal(err)
-			}
 		})
 	})
 

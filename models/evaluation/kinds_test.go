@@ -127,7 +127,7 @@ func TestNoTargets(t *testing.T) {
 
 func TestDeploymentModel(t *testing.T) {
 	dir := newModels(t, shop)
-	path, m := dir.build()
+	_, m := dir.build()
 	profile := m.Profiles["node1"]
 	model := `{
 	  profiles.node1 = builtins.storePath ` + profile + `;
