@@ -18,8 +18,10 @@ build:
 demo: setup build
 	@examples/hello/demo.sh
 
+# The race detector would let every program that the tests start sleep for a
+# second when it ends.
 test: setup setup-race
-	$(GO) test -race $(GOTESTFLAGS) ./...
+	GORACE=atexit_sleep_ms=0 $(GO) test -race $(GOTESTFLAGS) ./...
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
