@@ -43,6 +43,8 @@ install: build
 	install -D -m 755 bin/disnix $(DESTDIR)$(PREFIX)/bin/disnix
 	for name in $$(bin/disnix --list-programs); do ln -sfn disnix $(DESTDIR)$(PREFIX)/bin/$$name; done
 	install -D -m 644 share/dysnomia/util $(DESTDIR)$(PREFIX)/share/dysnomia/util
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean:
 	rm -rf bin

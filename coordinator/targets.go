@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/disnix-go/disnix/models"
@@ -76,6 +77,15 @@ func (t *Targets) Drop(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.infrastructure, name)
+}
+
+// Connect opens the connections to all targets of an infrastructure at once,
+// and reports all that cannot be reached.
+func (t *Targets) Connect(ctx context.Context, infrastructure models.Infrastructure) error {
+	return inParallel(ctx, slices.Sorted(maps.Keys(infrastructure)), 0, func(name string) error {
+		_, err := t.Get(ctx, name)
+		return err
+	})
 }
 
 // Close closes every connection.

@@ -186,11 +186,23 @@ func (s *session) deployModels() error {
 	if s.Bool("dry-run") {
 		return s.previewEnv(system.Manifest)
 	}
-	path, manifest, err := system.Build(s.Context.Context)
+	previous, previousPath, err := s.deployedManifest()
 	if err != nil {
 		return err
 	}
-	return s.deployEnv(path, manifest)
+	d, err := s.completeDeployment(system.Manifest, previous)
+	if err != nil {
+		return err
+	}
+	// Nobody wants to wait for a build that cannot be deployed.
+	if err := d.Targets.Connect(s.Context.Context, system.Manifest.Infrastructure); err != nil {
+		return err
+	}
+	if d.ManifestPath, d.Manifest, err = system.Build(s.Context.Context); err != nil {
+		return err
+	}
+	d.PreviousPath = previousPath
+	return deployStatus(d.Deploy(s.Context.Context))
 }
 
 // deployedManifest returns the manifest of the newest generation, or nil.
@@ -212,21 +224,25 @@ func (s *session) deployEnv(path string, manifest *models.Manifest) error {
 
 // deploy carries out all phases of a deployment.
 func (s *session) deploy(manifest *models.Manifest, path string, previous *models.Manifest, previousPath string) error {
-	var options coordinator.Options
-	if err := s.transitionOptions(&options); err != nil {
-		return err
-	}
-	migration, err := s.migrationOptions()
-	if err != nil {
-		return err
-	}
-	options.Migration = migration
-	d, err := s.deployment(manifest, previous, options)
+	d, err := s.completeDeployment(manifest, previous)
 	if err != nil {
 		return err
 	}
 	d.ManifestPath, d.PreviousPath = path, previousPath
 	return deployStatus(d.Deploy(s.Context.Context))
+}
+
+// completeDeployment assembles a deployment with all of its options.
+func (s *session) completeDeployment(manifest, previous *models.Manifest) (*coordinator.Deployment, error) {
+	var options coordinator.Options
+	if err := s.transitionOptions(&options); err != nil {
+		return nil, err
+	}
+	var err error
+	if options.Migration, err = s.migrationOptions(); err != nil {
+		return nil, err
+	}
+	return s.deployment(manifest, previous, options)
 }
 
 // previewEnv prints what a deployment of the manifest would do.

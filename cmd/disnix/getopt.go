@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -24,6 +25,7 @@ func (g given) arguments() []string {
 type option struct {
 	name       string // the name under which it is read
 	takesValue bool
+	isNumber   bool
 }
 
 // reorder reads arguments as GNU getopt_long does: options may follow
@@ -34,8 +36,9 @@ func reorder(flags []cli.Flag, args []string) (given, error) {
 	known := make(map[string]option)
 	for _, flag := range flags {
 		_, isBool := flag.(*cli.BoolFlag)
+		_, isNumber := flag.(*cli.IntFlag)
 		for _, name := range flag.Names() {
-			known[name] = option{name: flag.Names()[0], takesValue: !isBool}
+			known[name] = option{name: flag.Names()[0], takesValue: !isBool, isNumber: isNumber}
 		}
 	}
 	var g given
@@ -76,8 +79,7 @@ func (g *given) long(known map[string]option, word string, rest []string) ([]str
 		}
 		value, rest = rest[0], rest[1:]
 	}
-	g.add(opt, value)
-	return rest, nil
+	return rest, g.add(opt, value)
 }
 
 // short reads a word of short options, such as -dm4, and returns the
@@ -91,27 +93,33 @@ func (g *given) short(known map[string]option, word string, rest []string) ([]st
 		case !ok:
 			return nil, fmt.Errorf("invalid option -- '%s'", letter)
 		case !opt.takesValue:
-			g.add(opt, "")
+			if err := g.add(opt, ""); err != nil {
+				return nil, err
+			}
 		case word != "":
-			g.add(opt, word)
-			return rest, nil
+			return rest, g.add(opt, word)
 		case len(rest) == 0:
 			return nil, fmt.Errorf("option requires an argument -- '%s'", letter)
 		default:
-			g.add(opt, rest[0])
-			return rest[1:], nil
+			return rest[1:], g.add(opt, rest[0])
 		}
 	}
 	return rest, nil
 }
 
-func (g *given) add(opt option, value string) {
+func (g *given) add(opt option, value string) error {
+	if opt.isNumber {
+		if _, err := strconv.Atoi(value); err != nil {
+			return fmt.Errorf("invalid value %q for option '--%s': it is not a whole number", value, opt.name)
+		}
+	}
 	text := "--" + opt.name
 	if opt.takesValue {
 		text += "=" + value
 	}
 	g.options = append(g.options, text)
 	g.order = append(g.order, opt.name)
+	return nil
 }
 
 // findLong finds a long option by its name or an unambiguous beginning of it.

@@ -57,6 +57,7 @@ func TestReorderErrors(t *testing.T) {
 		{"-dp", "option requires an argument -- 'p'"},
 		{"--p", ""},
 		{"--=x", "unrecognized option '--'"},
+		{"-m many", `invalid value "many" for option '--max-concurrent-transfers': it is not a whole number`},
 	}
 	for _, tt := range tests {
 		_, err := reorder(testFlags(), strings.Fields(tt.args))

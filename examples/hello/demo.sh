@@ -29,7 +29,10 @@ say() { printf '\n== %s\n' "$*"; }
 # Runs a command and shows it with its output, without the long name of the
 # directory.
 run() {
-    printf '$ %s\n' "$*" | sed "s|$demo|\$DEMO|g"
+    printf '$' && for word; do
+        case $word in *[!-A-Za-z0-9_./=@\$]*) word="'$word'" ;; esac
+        printf ' %s' "$word"
+    done | sed "s|$demo|\$DEMO|g" && echo
     status=0
     "$@" > "$demo/output" 2>&1 || status=$?
     sed "s|$demo|\$DEMO|g" "$demo/output"
