@@ -13,6 +13,9 @@ const localClientInterface = "disnix-run-activity"
 // without cores, client interface or address, and addresses that two targets
 // have.
 func (i Infrastructure) Validate() error {
+	if problems := i.absent(); len(problems) > 0 {
+		return problems
+	}
 	var problems Problems
 	users := make(map[string][]string) // of an address
 	var addresses []string
@@ -35,4 +38,15 @@ func (i Infrastructure) Validate() error {
 		}
 	}
 	return problems.Err()
+}
+
+// absent reports targets that are nil.
+func (i Infrastructure) absent() Problems {
+	var problems Problems
+	for _, name := range sorted(i) {
+		if i[name] == nil {
+			problems = append(problems, fmt.Errorf("target %q is not set", name))
+		}
+	}
+	return problems
 }

@@ -12,6 +12,9 @@ import (
 // fit, addresses and containers that two parties claim, and cycles of ordered
 // dependencies. It takes time in proportion to the manifest.
 func (m *Manifest) Validate() error {
+	if problems := m.absent(); len(problems) > 0 {
+		return problems // nothing else can be examined
+	}
 	v := &validation{manifest: m, mapped: make(map[Dependency]struct{}, len(m.ServiceMappings))}
 	for _, mapping := range m.ServiceMappings {
 		v.mapped[mapping.Identity()] = struct{}{}
@@ -24,6 +27,17 @@ func (m *Manifest) Validate() error {
 	v.providers()
 	v.cycles()
 	return v.problems.Err()
+}
+
+// absent reports services and targets that are nil.
+func (m *Manifest) absent() Problems {
+	var problems Problems
+	for _, key := range sorted(m.Services) {
+		if m.Services[key] == nil {
+			problems = append(problems, fmt.Errorf("service with key %s is not set", key))
+		}
+	}
+	return append(problems, m.Infrastructure.absent()...)
 }
 
 type validation struct {

@@ -207,6 +207,27 @@ func addTarget(m *models.Manifest, name, address, client string) {
 		Properties: models.Properties{"hostname": {Type: models.String, Text: address}}}
 }
 
+// TestValidateReportsWhatIsNil checks a manifest that a program has put
+// together: the readers never make such a one.
+func TestValidateReportsWhatIsNil(t *testing.T) {
+	m := sample()
+	m.Services["3f1c"] = nil
+	m.Infrastructure["node1"] = nil
+	err := m.Validate()
+	var problems models.Problems
+	if !errors.As(err, &problems) || len(problems) != 2 {
+		t.Fatalf("got %v", err)
+	}
+	const want = `service with key 3f1c is not set
+target "node1" is not set`
+	if err.Error() != want {
+		t.Errorf("got:\n%v\nwant:\n%s", err, want)
+	}
+	if err := m.Infrastructure.Validate(); !errors.As(err, &problems) {
+		t.Errorf("infrastructure: %v", err)
+	}
+}
+
 func TestValidateAcceptsWhatIsNoMistake(t *testing.T) {
 	tests := map[string]func(*models.Manifest){
 		"logical targets of this machine": func(m *models.Manifest) {
