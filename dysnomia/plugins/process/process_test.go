@@ -273,6 +273,14 @@ func TestRoughEdge_modules3(t *testing.T) {
 	})
 }
 
+func TestBlankProcessPropertyIsNone(t *testing.T) {
+	f, _ := fixture(t, map[string]string{"bin/daemon": daemon})
+	f.Properties["process"] = " \t"
+	f.Do(dysnomia.Activate)
+	f.Expect("active")
+	f.Do(dysnomia.Deactivate)
+}
+
 func TestBadPropertiesAreReported(t *testing.T) {
 	f, _ := fixture(t, map[string]string{"bin/daemon": daemon})
 	f.Properties["timeout"], f.Properties["stopTimeout"] = "soon", "-1"

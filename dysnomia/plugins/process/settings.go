@@ -39,7 +39,7 @@ func determine(ctx context.Context, r *dysnomia.Request) (settings, error) {
 	if specified == nil {
 		command, pidFile = r.Properties["process"], r.Properties["pidFile"]
 	}
-	if command == "" {
+	if strings.TrimSpace(command) == "" {
 		if command, err = onlyProgram(filepath.Join(r.Component, "bin")); err != nil {
 			return settings{}, err
 		}
