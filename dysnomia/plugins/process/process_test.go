@@ -273,6 +273,37 @@ func TestRoughEdge_modules3(t *testing.T) {
 	})
 }
 
+// TestPIDFileOfAnotherUser: whoever may write the PID file must not be able to
+// have any process of the machine stopped.
+func TestPIDFileOfAnotherUser(t *testing.T) {
+	const nobody = 65534
+	start := func(uid uint32) int {
+		cmd := exec.Command("sleep", "600")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _, _ = cmd.Process.Kill(), cmd.Wait() })
+		return cmd.Process.Pid
+	}
+	f, pidFile := fixture(t, map[string]string{"bin/daemon": daemon})
+	write(t, pidFile, fmt.Sprint(start(0)))
+	if err := os.Chown(pidFile, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	err := f.Run(t.Context(), dysnomia.Deactivate)
+	if err == nil || !strings.Contains(err.Error(), "belongs to another user") {
+		t.Errorf("error: %v", err)
+	}
+	if found, err := find(settings{pidFile: pidFile, program: "/no/program"}); err == nil || found != nil {
+		t.Errorf("the process of root is taken for that of the file: %v, %v", found, err)
+	}
+	write(t, pidFile, fmt.Sprint(start(nobody)))
+	if found, err := find(settings{pidFile: pidFile, program: "/no/program"}); err != nil || found == nil {
+		t.Errorf("the process of the file's owner is not found: %v", err)
+	}
+}
+
 func TestBlankProcessPropertyIsNone(t *testing.T) {
 	f, _ := fixture(t, map[string]string{"bin/daemon": daemon})
 	f.Properties["process"] = " \t"

@@ -55,10 +55,29 @@ func find(s settings) (*running, error) {
 		return nil, fmt.Errorf("find process %d: %w", pid, err)
 	}
 	found := &running{pid: pid, process: process}
-	if !found.runs() || !isWriter(pid, info.ModTime()) && !isProgram(pid, s.program) {
+	isProgram := isProgram(pid, s.program)
+	if !found.runs() || !isWriter(pid, info.ModTime()) && !isProgram {
 		return nil, process.Release()
 	}
+	if !isProgram && !mayName(info, pid) {
+		return nil, errors.Join(
+			fmt.Errorf("read PID file %s: it belongs to another user than process %d, which is not that of %s: remove the file if it is not that of the process", s.pidFile, pid, s.program),
+			process.Release())
+	}
 	return found, nil
+}
+
+// mayName reports whether the owner of a PID file may decide that the process
+// is stopped: root and the calling user may, and others if it is theirs.
+func mayName(file fs.FileInfo, pid int) bool {
+	owner, ok := file.Sys().(*syscall.Stat_t)
+	if !ok || owner.Uid == 0 || int(owner.Uid) == os.Geteuid() {
+		return ok
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	_, rest, _ := strings.Cut(string(status), "\nUid:")
+	line, _, _ := strings.Cut(rest, "\n")
+	return err == nil && slices.Contains(strings.Fields(line), strconv.Itoa(int(owner.Uid)))
 }
 
 // runs reports whether the process exists and has not ended.
