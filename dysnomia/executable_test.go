@@ -176,3 +176,31 @@ func TestRunDetachesFromTheTerminal(t *testing.T) {
 		t.Errorf("%v:\n%s", err, output)
 	}
 }
+
+// TestRunLeavesDaemonsAloneWithEmptyPath runs where the program that takes over
+// the output of a daemon is not in PATH.
+func TestRunLeavesDaemonsAloneWithEmptyPath(t *testing.T) {
+	m := newMachine(t)
+	daemon := filepath.Join(t.TempDir(), "pid")
+	m.module("slow", "sleep 600 & echo $! > "+daemon)
+	t.Setenv("PATH", t.TempDir())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- m.Run(context.Background(), Invocation{Operation: "activate", Component: "/x", Type: "slow", Environment: true, Stdout: new(bytes.Buffer)})
+	}()
+	defer func() {
+		var pid int
+		text, _ := os.ReadFile(daemon)
+		if fmt.Sscan(string(text), &pid); pid > 1 {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the operation lasts as long as the daemon")
+	}
+}

@@ -113,17 +113,25 @@ func (o *output) available(w io.Writer) bool {
 }
 
 // abandon leaves the pipe to a process that reads it as long as somebody
-// writes to it, also after the end of this one.
+// writes to it, also after the end of this one; or, if there is no such
+// program, to a goroutine.
 func abandon(pipe *os.File) {
-	defer pipe.Close()
-	cat := exec.Command("cat")
+	path, err := FindProgram(os.Environ(), "cat")
+	cat := exec.Command(path)
 	cat.Stdin = pipe
 	cat.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cat.Start(); err != nil {
-		_, _ = io.Copy(io.Discard, pipe)
+	if err == nil {
+		err = cat.Start()
+	}
+	if err == nil {
+		pipe.Close()
+		go func() { _ = cat.Wait() }()
 		return
 	}
-	go func() { _ = cat.Wait() }()
+	go func() {
+		defer pipe.Close()
+		_, _ = io.Copy(io.Discard, pipe)
+	}()
 }
 
 // started closes this process's end, after the module was given its own.
