@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/disnix-go/disnix/coordinator/plan"
@@ -97,7 +99,11 @@ func (d *Deployment) deploy(ctx context.Context) (left bool, err error) {
 	if err != nil {
 		return false, &DeployError{OldStands, err}
 	}
-	left, err = d.change(ctx, steps)
+	if err = d.checkPrevious(); err != nil {
+		err = &DeployError{OldStands, err}
+	} else {
+		left, err = d.change(ctx, steps)
+	}
 	if unlockErr := d.releaseLocks(ctx, locks); unlockErr != nil {
 		d.Reporter.Problem("", fmt.Sprintf("%v\nTo release the locks that are left, run: %s", unlockErr, d.unlockCommand()))
 	}
@@ -152,6 +158,39 @@ func (d *Deployment) releaseLocks(ctx context.Context, locks *Locks) error {
 	}
 	d.Reporter.Progress("", "Releasing locks...")
 	return locks.Release(ctx)
+}
+
+// checkPrevious finds out whether another deployment was completed before this
+// one got the locks. Then the plan is about services that are not there any
+// more, and would leave those alone that are.
+func (d *Deployment) checkPrevious() error {
+	if !d.PreviousIsLatest || d.Options.NoUpgrade {
+		return nil
+	}
+	dir, err := d.coordinatorProfileDir()
+	if err != nil {
+		return err
+	}
+	newest, err := NewestGeneration(dir, d.profile())
+	if err != nil {
+		return err
+	}
+	for _, latest := range []string{newest, filepath.Join(dir, d.profile())} {
+		if sameFile(latest, d.PreviousPath) {
+			return nil
+		}
+	}
+	return fmt.Errorf("the system was deployed by somebody else meanwhile, as %s: nothing has been changed, deploy again to upgrade from that", newest)
+}
+
+// sameFile reports whether two paths lead to the same file, or to none.
+func sameFile(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	if errA != nil || errB != nil {
+		return errA != nil && errB != nil && a == b
+	}
+	return os.SameFile(infoA, infoB)
 }
 
 // change carries out the phases that change the targets. It reports whether

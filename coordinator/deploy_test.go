@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -141,6 +142,67 @@ func TestDeployNothingThatCannotBeRecorded(t *testing.T) {
 			equal(t, "active services", s.active(), expected(versionOne))
 			equal(t, "number of operations", len(s.operations()), 0)
 			contains(t, s.report.problems, test.problem)
+		})
+	}
+}
+
+// TestDeployAfterSomebodyElse completes another deployment between the reading
+// of the previous manifest and the locks.
+func TestDeployAfterSomebodyElse(t *testing.T) {
+	for _, test := range []struct {
+		name              string
+		before            string // the generation that is read
+		change, noUpgrade bool
+		fails             bool
+	}{
+		{name: "nothing is deployed"},
+		{name: "the first deployment", change: true, fails: true},
+		{name: "nobody", before: "default-1-link"},
+		{name: "an upgrade", before: "default-1-link", change: true, fails: true},
+		{name: "an upgrade that is ignored", before: "default-1-link", change: true, noUpgrade: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSite(t)
+			dir := t.TempDir()
+			generation := func(link string) {
+				manifest := nixtest.File(t, dir, "manifest of "+link, link)
+				if err := os.Symlink(manifest, filepath.Join(dir, link)); err != nil {
+					t.Error(err)
+				}
+			}
+			var previous *models.Manifest
+			if test.before != "" {
+				s.mustDeploy(versionOne, nil)
+				generation(test.before)
+				previous = versionOne
+			}
+			if test.change {
+				s.onCall = func(_ context.Context, target string, call servicetest.Call) error {
+					if target == "a" && call.Operation == "lock" {
+						generation("default-2-link")
+					}
+					return nil
+				}
+			}
+			d := s.deployment(versionTwo, previous)
+			d.Options.CoordinatorProfileDir = dir
+			d.Options.NoUpgrade = test.noUpgrade
+			d.PreviousIsLatest = true
+			if previous != nil {
+				d.PreviousPath = filepath.Join(dir, test.before)
+			}
+			err := d.Deploy(t.Context())
+			s.assertUnlocked()
+			if !test.fails {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			got, _ := outcome(t, err)
+			equal(t, "outcome", got, coordinator.OldStands)
+			errorContains(t, err, "by somebody else", "default-2-link")
+			equal(t, "activities", len(s.operations("activate", "deactivate", "set")), 0)
 		})
 	}
 }

@@ -20,6 +20,10 @@ type Deployment struct {
 	// commands that are recommended after a failure. ManifestPath also
 	// becomes the new generation of the coordinator profile.
 	ManifestPath, PreviousPath string
+	// PreviousIsLatest says that Previous, also if it is nil, is what the
+	// coordinator profile held when it was read. Deploy fails if that has
+	// changed by the time it holds the locks.
+	PreviousIsLatest bool
 	// Targets reaches the targets; see [ReachableInfrastructure].
 	Targets *Targets
 	// Store is the Nix store of the coordinator.

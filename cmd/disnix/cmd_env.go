@@ -242,7 +242,12 @@ func (s *session) completeDeployment(manifest, previous *models.Manifest) (*coor
 	if options.Migration, err = s.migrationOptions(); err != nil {
 		return nil, err
 	}
-	return s.deployment(manifest, previous, options)
+	d, err := s.deployment(manifest, previous, options)
+	if err != nil {
+		return nil, err
+	}
+	d.PreviousIsLatest = s.String("old-manifest") == ""
+	return d, nil
 }
 
 // previewEnv prints what a deployment of the manifest would do.
