@@ -68,6 +68,9 @@ func (f fileset) install(ctx context.Context, r *dysnomia.Request, root *os.Root
 	if err != nil {
 		return err
 	}
+	if err := f.putBack(root, asideOf(r)); err != nil {
+		return err
+	}
 	for _, dir := range f.dirs {
 		if err := root.MkdirAll(dir, 0o755); err != nil {
 			return err
@@ -181,6 +184,9 @@ func (Plugin) CollectGarbage(_ context.Context, r *dysnomia.Request) error {
 	}
 	if root != nil {
 		defer root.Close()
+		if err := root.RemoveAll(asideOf(r)); err != nil {
+			return fmt.Errorf("delete what a restore has left in %s: %w", f.targetDir, err)
+		}
 		for _, dir := range f.dirs {
 			if err := errors.Join(root.RemoveAll(dir), f.prune(root, path.Dir(dir))); err != nil {
 				return fmt.Errorf("delete directory %s of %s: %w", dir, f.targetDir, err)

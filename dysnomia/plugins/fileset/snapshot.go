@@ -10,7 +10,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/archive"
@@ -105,8 +104,38 @@ func (Plugin) Restore(ctx context.Context, r *dysnomia.Request) error {
 	return nil
 }
 
+// asideOf returns the directory in which state is unpacked, and in which the
+// former state is while the new one takes its place.
+func asideOf(r *dysnomia.Request) string { return ".dysnomia-restore-" + r.ComponentName }
+
+// putBack brings back mutable directories that were taken away, but not
+// replaced, because a restore was killed in between.
+func (f fileset) putBack(root *os.Root, aside string) error {
+	for _, dir := range f.dirs {
+		former := formerPlace(aside, dir)
+		if _, err := root.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+			continue // it is there, or whatever is wrong will show
+		}
+		if _, err := root.Lstat(former); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := root.MkdirAll(path.Dir(dir), 0o755); err != nil {
+			return err
+		}
+		if err := root.Rename(former, dir); err != nil {
+			return fmt.Errorf("bring back the former directory %s, which is %s now: %w", dir, former, err)
+		}
+	}
+	return nil
+}
+
+func formerPlace(aside, dir string) string { return path.Join(aside, "old", dir) }
+
 func (f fileset) restore(ctx context.Context, r *dysnomia.Request, root *os.Root, file string) (err error) {
-	aside := ".dysnomia-restore-" + r.ComponentName
+	aside := asideOf(r)
+	if err := f.putBack(root, aside); err != nil {
+		return err
+	}
 	if err := root.RemoveAll(aside); err != nil {
 		return err
 	}
@@ -115,7 +144,13 @@ func (f fileset) restore(ctx context.Context, r *dysnomia.Request, root *os.Root
 			return err
 		}
 	}
-	defer func() { err = errors.Join(err, root.RemoveAll(aside)) }()
+	defer func() {
+		problem := f.putBack(root, aside)
+		if problem == nil {
+			problem = root.RemoveAll(aside)
+		}
+		err = errors.Join(err, problem)
+	}()
 	fresh, err := root.OpenRoot(path.Join(aside, "new"))
 	if err != nil {
 		return err
@@ -175,15 +210,15 @@ func (f fileset) swap(root *os.Root, aside string) error {
 		return nil
 	}
 	err := func() error {
-		for i, dir := range f.dirs {
-			fresh := path.Join(aside, "new", dir)
+		for _, dir := range f.dirs {
+			fresh, former := path.Join(aside, "new", dir), formerPlace(aside, dir)
 			if _, err := root.Lstat(fresh); errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
-			if err := root.MkdirAll(path.Dir(dir), 0o755); err != nil {
+			if err := errors.Join(root.MkdirAll(path.Dir(dir), 0o755), root.MkdirAll(path.Dir(former), 0o700)); err != nil {
 				return err
 			}
-			err := move(dir, path.Join(aside, "old", strconv.Itoa(i)))
+			err := move(dir, former)
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}

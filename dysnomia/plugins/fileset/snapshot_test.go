@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/disnix-go/disnix/dysnomia"
+	"github.com/disnix-go/disnix/dysnomia/plugintest"
 )
 
 func TestArchivesAreThoseOfTar(t *testing.T) {
@@ -63,6 +64,51 @@ func TestArchivesAreThoseOfTar(t *testing.T) {
 		if !strings.Contains(f.Stderr, "gone/x of the snapshot is not restored") {
 			t.Errorf("messages: %s", f.Stderr)
 		}
+	})
+}
+
+// TestKilledRestoreLosesNothing makes what a restore leaves behind that is
+// killed after it has taken a directory away.
+func TestKilledRestoreLosesNothing(t *testing.T) {
+	killed := func(t *testing.T) (f *plugintest.Fixture, state string) {
+		f, target := fixture(t, "mkdir var/files\nmkdir more\n")
+		f.Do(dysnomia.Activate)
+		state = filepath.Join(target, "var/files/state")
+		put(t, state, "snapshot")
+		f.Do(dysnomia.Snapshot)
+		put(t, state, "only here")
+		aside := filepath.Join(target, ".dysnomia-restore-"+f.Name())
+		must(t, os.MkdirAll(filepath.Join(aside, "new"), 0o700))
+		must(t, os.MkdirAll(filepath.Join(aside, "old/var"), 0o700))
+		must(t, os.Rename(filepath.Join(target, "var/files"), filepath.Join(aside, "old/var/files")))
+		return f, state
+	}
+	expect := func(t *testing.T, file, want string) {
+		t.Helper()
+		if content, err := os.ReadFile(file); string(content) != want {
+			t.Errorf("got %q, %v, want %q", content, err, want)
+		}
+	}
+	t.Run("activation", func(t *testing.T) {
+		f, state := killed(t)
+		f.Do(dysnomia.Activate)
+		expect(t, state, "only here")
+	})
+	t.Run("another restore", func(t *testing.T) {
+		f, state := killed(t)
+		f.Do(dysnomia.Restore)
+		expect(t, state, "snapshot")
+		if left, _ := filepath.Glob(filepath.Join(f.Properties["targetDir"], ".dysnomia*")); left != nil {
+			t.Errorf("left over: %v", left)
+		}
+	})
+	t.Run("another restore that fails", func(t *testing.T) {
+		f, state := killed(t)
+		must(t, os.Truncate(filepath.Join(latest(t, f), stateFile), 10))
+		if err := f.Run(t.Context(), dysnomia.Restore); err == nil {
+			t.Error("a damaged snapshot was restored")
+		}
+		expect(t, state, "only here")
 	})
 }
 
