@@ -3,10 +3,12 @@
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
+# Where the system bus reads policies.
+DBUSPOLICYDIR ?= /usr/share/dbus-1/system.d
 GO      ?= go
 GOTESTFLAGS ?=
 
-.PHONY: all build demo test bench lint setup setup-race install clean
+.PHONY: all build demo test bench lint setup setup-race setup-bus install clean
 
 all: build
 
@@ -20,7 +22,7 @@ demo: setup build
 
 # The race detector would let every program that the tests start sleep for a
 # second when it ends.
-test: setup setup-race
+test: setup setup-race setup-bus
 	GORACE=atexit_sleep_ms=0 $(GO) test -race $(GOTESTFLAGS) ./...
 
 bench:
@@ -39,10 +41,15 @@ setup:
 setup-race:
 	@scripts/install-missing gcc:gcc gcc:libc6-dev
 
+# What the tests of disnix-service need: a bus and other programs that use it.
+setup-bus:
+	@scripts/install-missing dbus-daemon:dbus-daemon dbus-send:dbus-bin gdbus:libglib2.0-bin
+
 install: build
 	install -D -m 755 bin/disnix $(DESTDIR)$(PREFIX)/bin/disnix
 	for name in $$(bin/disnix --list-programs); do ln -sfn disnix $(DESTDIR)$(PREFIX)/bin/$$name; done
 	install -D -m 644 share/dysnomia/util $(DESTDIR)$(PREFIX)/share/dysnomia/util
+	install -D -m 644 share/dbus-1/system.d/disnix.conf $(DESTDIR)$(DBUSPOLICYDIR)/disnix.conf
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 

@@ -3,6 +3,7 @@ package servicetest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -168,6 +169,12 @@ echo started
 			Stdin:   strings.NewReader("input\n"), Stdout: &out, Stderr: &diagnostics,
 		}
 		activity := service.Activity{Component: component, Container: "box", Type: "recorder", Arguments: []string{"greeting=two  words"}}
+		if m.noShell {
+			if err := m.Shell(m.Context(), activity, session); !errors.Is(err, errors.ErrUnsupported) {
+				m.Errorf("shell: %v, want that it is unsupported", err)
+			}
+			return
+		}
 		m.must(m.Shell(m.Context(), activity, session))
 		if !strings.Contains(out.String(), "input for a in box with two  words\n") {
 			m.Errorf("output %q, diagnostics %q", &out, &diagnostics)

@@ -15,6 +15,9 @@ type Config struct {
 	// that the test has at this moment. It closes what it opens at the end of
 	// the test.
 	Connect func(t *testing.T) service.Service
+	// NoShell says that the wire cannot carry a terminal, so that Shell fails
+	// with errors.ErrUnsupported.
+	NoShell bool
 }
 
 // Run tests an implementation of the contract. The tests use the environment

@@ -17,7 +17,8 @@ import (
 type machine struct {
 	*testing.T
 	service.Service
-	root string
+	root    string
+	noShell bool // see [Config]
 }
 
 // recorder is a module that appends to $root/calls what it is asked for, one
@@ -41,7 +42,7 @@ fi
 
 func newMachine(t *testing.T, config Config) *machine {
 	root := config.Machine(t)
-	m := &machine{T: t, root: root}
+	m := &machine{T: t, root: root, noShell: config.NoShell}
 	module := m.file("modules/recorder", fmt.Sprintf(recorder, root))
 	m.must(os.Chmod(module, 0o755))
 	t.Setenv("DYSNOMIA_MODULES_PATH", filepath.Dir(module))
