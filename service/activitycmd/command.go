@@ -83,16 +83,20 @@ func Run(ctx context.Context, s service.Service, o Options, streams Streams) (in
 		return 0, nil
 	}
 	if op.boolean {
-		return status(err), err
+		return ExitStatus(err), err
 	}
 	return 1, err
 }
 
-// status returns the exit status of a boolean operation that failed.
-func status(err error) int {
+// ExitStatus returns the exit status of a boolean operation that failed. An
+// error from another machine can know it: then it has a method ExitStatus.
+func ExitStatus(err error) int {
 	var module *dysnomia.ModuleError
 	var exit *exec.ExitError
+	var remote interface{ ExitStatus() int }
 	switch {
+	case errors.As(err, &remote):
+		return remote.ExitStatus()
 	case errors.As(err, &module) && module.Signal == 0:
 		return dysnomia.ExitStatus(err)
 	case errors.As(err, &exit) && exit.Exited():

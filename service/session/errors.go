@@ -1,0 +1,58 @@
+package session
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/disnix-go/disnix/service/activitycmd"
+)
+
+var (
+	// ErrProtocol says that the far side sent something that the protocol
+	// does not allow.
+	ErrProtocol = errors.New("the far side violates the session protocol")
+	// ErrSilent says that the far side has not given a sign of life for a
+	// while. Whether its operations have ended is not known.
+	ErrSilent = errors.New("the target does not answer any more")
+	// ErrClosed says that the connection was closed.
+	ErrClosed = errors.New("the connection to the target was closed")
+	// ErrLost says that the connection ended by itself. Whether the target's
+	// operations have ended is not known.
+	ErrLost = errors.New("the connection to the target was lost")
+)
+
+// A RemoteError is the error of an operation on the target.
+type RemoteError struct {
+	Message string
+	// Status is the exit status that disnix-run-activity would have had.
+	Status int
+}
+
+func (e *RemoteError) Error() string { return e.Message }
+
+// ExitStatus returns the exit status of a program that ends with this error.
+func (e *RemoteError) ExitStatus() int { return e.Status }
+
+const (
+	outcomeDone   = "done"
+	outcomeFailed = "failed"
+)
+
+func failure(err error) message {
+	return message{name: outcomeFailed, words: []string{err.Error(), strconv.Itoa(activitycmd.ExitStatus(err))}}
+}
+
+// result returns what an operation returned on the target.
+func (m message) result() ([]string, error) {
+	if m.name == outcomeDone {
+		return m.list, nil
+	}
+	if m.name != outcomeFailed || len(m.words) != 2 {
+		return nil, ErrProtocol
+	}
+	status, err := strconv.Atoi(m.words[1])
+	if err != nil || status <= 0 {
+		status = 1
+	}
+	return nil, &RemoteError{Message: m.words[0], Status: status}
+}
