@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
-	"github.com/disnix-go/disnix/dysnomia/archive"
+	"github.com/disnix-go/disnix/service/spool"
 )
 
 // QueryAllSnapshots implements [service.Snapshots].
@@ -69,23 +67,12 @@ func (c *Client) ResolveSnapshots(ctx context.Context, snapshots []string) ([]st
 
 // ImportSnapshot implements [service.Snapshots].
 func (c *Client) ImportSnapshot(ctx context.Context, container, component, id string, stream io.Reader) (err error) {
-	if !filepath.IsLocal(id) || strings.ContainsRune(id, '/') {
-		return fmt.Errorf("import snapshot: %q is not the name of a snapshot", id)
-	}
-	dir, err := os.MkdirTemp(tempDir(), "disnix.")
+	dir, snapshot, err := spool.UnpackSnapshot(ctx, id, stream)
 	if err != nil {
-		return fmt.Errorf("import snapshot %s: %w", id, err)
+		return err
 	}
-	defer func() { err = errors.Join(err, removeTree(dir)) }()
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return fmt.Errorf("import snapshot %s: %w", id, err)
-	}
-	defer root.Close()
-	if err := archive.Extract(ctx, root, id, stream); err != nil {
-		return fmt.Errorf("import snapshot %s: %w", id, err)
-	}
-	return c.importSnapshots(ctx, "--localfile", container, component, []string{filepath.Join(dir, id)})
+	defer func() { err = errors.Join(err, spool.RemoveTree(dir)) }()
+	return c.importSnapshots(ctx, "--localfile", container, component, []string{snapshot})
 }
 
 // RegisterSnapshots implements [service.Snapshots].
@@ -115,21 +102,7 @@ func (c *Client) ExportSnapshot(ctx context.Context, path string, stream io.Writ
 	if len(lines) != 1 {
 		return fmt.Errorf("export snapshot %s: %s printed %d directories instead of one", path, c.program, len(lines))
 	}
-	root, err := os.OpenRoot(lines[0])
-	if err != nil {
-		return fmt.Errorf("export snapshot %s: %w", path, err)
-	}
-	defer root.Close()
-	w := archive.NewWriter(stream)
-	w.Times = true
-	err = w.Add(ctx, root, filepath.Base(path), ".")
-	if err == nil {
-		err = w.Close()
-	}
-	if err != nil {
-		return fmt.Errorf("export snapshot %s: %w", path, err)
-	}
-	return nil
+	return spool.PackSnapshot(ctx, filepath.Join(lines[0], filepath.Base(path)), stream)
 }
 
 // removeExported removes a directory that the program says it has made. What
@@ -143,21 +116,7 @@ func removeExported(dir string) error {
 	if err != nil || parent != temporary || !filepath.IsAbs(dir) || filepath.Base(dir) == ".." {
 		return nil
 	}
-	return removeTree(dir)
-}
-
-// removeTree removes a tree, also one with read-only directories.
-func removeTree(dir string) error {
-	if err := os.RemoveAll(dir); err == nil {
-		return nil
-	}
-	_ = filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
-		if err == nil && entry.IsDir() {
-			_ = os.Chmod(path, 0o700)
-		}
-		return nil
-	})
-	return os.RemoveAll(dir)
+	return spool.RemoveTree(dir)
 }
 
 // CleanSnapshots implements [service.Snapshots].

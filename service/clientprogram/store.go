@@ -2,7 +2,6 @@ package clientprogram
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/disnix-go/disnix/service/closure"
+	"github.com/disnix-go/disnix/service/spool"
 )
 
 // PrintInvalid implements [service.Store].
@@ -50,18 +50,14 @@ func (c *Client) each(ctx context.Context, paths []string, operation string, arg
 // ImportClosure implements [service.Store]. The imported paths are those that
 // the stream holds: not all programs print them.
 func (c *Client) ImportClosure(ctx context.Context, stream io.Reader) ([]string, error) {
-	file, err := os.CreateTemp(tempDir(), "disnix.")
+	file, paths, err := spool.Closure(ctx, stream)
 	if err != nil {
-		return nil, fmt.Errorf("store closure: %w", err)
+		return nil, err
 	}
-	defer os.Remove(file.Name())
-	paths, err := closure.Paths(io.TeeReader(contextReader{ctx, stream}, file))
-	if err := errors.Join(err, file.Close()); err != nil {
-		return nil, fmt.Errorf("store closure: %w", err)
-	}
+	defer os.Remove(file)
 	err = c.run(ctx, call{
 		operation: "import",
-		args:      []string{"--import", "--target", c.address, "--localfile", file.Name()},
+		args:      []string{"--import", "--target", c.address, "--localfile", file},
 	})
 	if err != nil {
 		return nil, err
@@ -101,12 +97,7 @@ func (c *Client) export(ctx context.Context, paths []string, joined *closure.Joi
 	if len(lines) != 1 {
 		return fmt.Errorf("%s printed %d file names instead of one: the paths may be invalid on the target", c.program, len(lines))
 	}
-	file, err := os.Open(lines[0])
-	if err != nil {
-		return fmt.Errorf("open the exported closure: %w", err)
-	}
-	defer file.Close()
-	if _, err := io.Copy(joined, contextReader{ctx, file}); err != nil {
+	if err := spool.CopyFile(ctx, joined, lines[0]); err != nil {
 		return err
 	}
 	return joined.Next()
@@ -151,17 +142,4 @@ func (c *Client) CaptureConfig(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("read the captured configuration: %w", err)
 	}
 	return string(expression), os.Remove(file)
-}
-
-// contextReader ends with the error of a context that was cancelled.
-type contextReader struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (r contextReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.Reader.Read(p)
 }

@@ -34,7 +34,7 @@ func Closure(ctx context.Context, stream io.Reader) (file string, paths []string
 func CopyFile(ctx context.Context, w io.Writer, path string) error {
 	file, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("read closure: %w", err)
+		return fmt.Errorf("open the exported closure: %w", err)
 	}
 	defer file.Close()
 	if _, err := io.Copy(w, contextReader{ctx, file}); err != nil {
