@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/signal"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 )
@@ -71,12 +69,9 @@ func versionFlag() cli.Flag {
 }
 
 // main parses the arguments, runs the program, and returns its exit status.
-// The first SIGINT or SIGTERM cancels the program's context, the second one
-// ends the process at once.
 func (p *program) main(ctx context.Context, invoked string, args []string, terminal *console) int {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := cancelledBySignals(ctx)
 	defer stop()
-	context.AfterFunc(ctx, stop)
 	given, err := reorder(p.flags(), args)
 	if err != nil {
 		return p.usageFailure(invoked, err, terminal)

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// cancelledBySignals returns a context that ends with the first SIGINT or
+// SIGTERM; the second one ends the process at once.
+//
+// The loss of the terminal (SIGHUP) cancels, too, unless the process was
+// started to survive it, as by nohup; it is often told twice, which does not
+// end the process. That nobody reads the output any more (SIGPIPE) is no
+// reason to leave a deployment half done: only the writing fails.
+func cancelledBySignals(ctx context.Context) (context.Context, context.CancelFunc) {
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	stop := func() { signal.Stop(pipe) }
+	if !signal.Ignored(syscall.SIGHUP) {
+		hangup, stopHangup := signal.NotifyContext(ctx, syscall.SIGHUP)
+		ctx, stop = hangup, func() { stopHangup(); signal.Stop(pipe) }
+	}
+	ctx, stopInterrupt := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stopInterrupt)
+	return ctx, func() { stopInterrupt(); stop() }
+}
