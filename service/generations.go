@@ -112,7 +112,8 @@ func SetProfile(ctx context.Context, dir, name, path string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := nix.Output(ctx, "nix-env", "-p", profile, "--set", path); err != nil {
+	// An interrupt of the deployment must not hit what completes it.
+	if err := nix.Run(ctx, nix.Command{Name: "nix-env", Args: []string{"-p", profile, "--set", path}, OwnGroup: true}); err != nil {
 		return errors.Join(
 			fmt.Errorf("set profile %s to %s: %w", profile, path, err),
 			removeUnfinished(dir, name, path, before))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,6 +68,23 @@ func TestNixIsCancelled(t *testing.T) {
 	}()
 	if _, err := (service.NixStore{}).Realise(ctx, []string{"/nix/store/a.drv"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestSetProfileIsOutOfReachOfTheTerminal: a Ctrl-C while profiles are set must
+// not kill what completes the deployment.
+func TestSetProfileIsOutOfReachOfTheTerminal(t *testing.T) {
+	group := filepath.Join(t.TempDir(), "group")
+	fakeNix(t, "nix-env", "cut -d ' ' -f 5 /proc/$$/stat >"+group)
+	if err := service.SetProfile(t.Context(), t.TempDir(), "default", "/nix/store/a"); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(content) == fmt.Sprintln(syscall.Getpgrp()) {
+		t.Error("nix-env is in the process group of its caller")
 	}
 }
 

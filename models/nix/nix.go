@@ -27,6 +27,9 @@ type Command struct {
 	Stdout, Stderr io.Writer
 	// Env holds additional key=value settings.
 	Env []string
+	// OwnGroup keeps the signals of the terminal from the program: a Ctrl-C
+	// reaches it only as the cancellation of the context.
+	OwnGroup bool
 }
 
 // Error says that a Nix program could not be started or did not succeed.
@@ -64,6 +67,7 @@ func Run(ctx context.Context, c Command) error {
 	cmd.Stdout = c.Stdout
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopTimeout
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: c.OwnGroup}
 	kept := &tail{limit: 64 << 10}
 	cmd.Stderr = kept
 	if c.Stderr != nil {

@@ -295,7 +295,7 @@ func TestProcessGroups(t *testing.T) {
 		{"delete-state", true, func() error { return client.DeleteState(t.Context(), activity) }},
 		{"lock", true, func() error { return client.Lock(t.Context(), "p") }},
 		{"unlock", true, func() error { return client.Unlock(t.Context(), "p") }},
-		{"set", false, func() error { return client.SetProfile(t.Context(), "p", "/a") }},
+		{"set", true, func() error { return client.SetProfile(t.Context(), "p", "/a") }},
 		{"shell", false, func() error { return client.Shell(t.Context(), activity, service.ShellSession{}) }},
 	} {
 		if err := test.run(); err != nil {

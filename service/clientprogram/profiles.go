@@ -10,7 +10,7 @@ import (
 
 // SetProfile implements [service.Profiles].
 func (c *Client) SetProfile(ctx context.Context, profile, path string) error {
-	return c.run(ctx, call{operation: "set", args: []string{"--target", c.address, "--profile", profile, "--set", path}})
+	return c.run(ctx, call{operation: "set", args: []string{"--target", c.address, "--profile", profile, "--set", path}, ownGroup: true})
 }
 
 // QueryInstalled implements [service.Profiles].
