@@ -223,6 +223,27 @@ func TestCapturedConfiguration(t *testing.T) {
 	}
 }
 
+// TestFilesElsewhere checks that what a target answers, which a program passes
+// on, cannot make the coordinator read out or remove its own files.
+func TestFilesElsewhere(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, make([]byte, 8), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := script(t, "echo "+file+"\n").CaptureConfig(t.Context()); got != "" || err == nil || !strings.Contains(err.Error(), file) {
+		t.Errorf("captured configuration: %q, %v", got, err)
+	}
+	if got, err := script(t, "ln -s "+file+" $TMPDIR/link; echo $TMPDIR/link\n").CaptureConfig(t.Context()); got != "" || err == nil {
+		t.Errorf("captured configuration through a link: %q, %v", got, err)
+	}
+	if err := script(t, "echo "+file+"\n").ExportClosure(t.Context(), []string{"/a"}, io.Discard); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestExportedSnapshots(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
 		"a directory":           {"d=$(mktemp -d); mkdir $d/id; echo x > $d/id/f; chmod 500 $d/id; echo $d", ""},

@@ -108,15 +108,20 @@ func (c *Client) ExportSnapshot(ctx context.Context, path string, stream io.Writ
 // removeExported removes a directory that the program says it has made. What
 // is not a directory of its own in TMPDIR is left alone.
 func removeExported(dir string) error {
-	parent, err := filepath.EvalSymlinks(filepath.Dir(dir))
-	if err != nil {
-		return nil
-	}
-	temporary, err := filepath.EvalSymlinks(tempDir())
-	if err != nil || parent != temporary || !filepath.IsAbs(dir) || filepath.Base(dir) == ".." {
+	if !isTemporary(dir) {
 		return nil
 	}
 	return spool.RemoveTree(dir)
+}
+
+// isTemporary reports whether a path is an entry of TMPDIR.
+func isTemporary(path string) bool {
+	parent, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return false
+	}
+	temporary, err := filepath.EvalSymlinks(tempDir())
+	return err == nil && parent == temporary && filepath.IsAbs(path) && filepath.Base(path) != ".."
 }
 
 // CleanSnapshots implements [service.Snapshots].

@@ -89,7 +89,7 @@ func (c *Client) export(ctx context.Context, paths []string, joined *closure.Joi
 	args := append([]string{"--target", c.address, "--export", "--remotefile"}, paths...)
 	lines, err := c.lines(ctx, "export", args...)
 	for _, file := range lines {
-		defer os.Remove(file) // the contract leaves it to the caller
+		defer removeTemporary(file) // the contract leaves it to the caller
 	}
 	if err != nil {
 		return err
@@ -125,8 +125,16 @@ func (c *Client) CollectGarbage(ctx context.Context, deleteOld bool) error {
 	return c.run(ctx, call{operation: "collect-garbage", args: args})
 }
 
+// removeTemporary removes a file that the program says it has made.
+func removeTemporary(file string) {
+	if isTemporary(file) {
+		_ = os.Remove(file)
+	}
+}
+
 // CaptureConfig implements [service.Service]. Some programs print the name of
-// a temporary file instead of the expression.
+// a temporary file instead of the expression. What they print may come from
+// the target, so that no other file is read.
 func (c *Client) CaptureConfig(ctx context.Context) (string, error) {
 	var out strings.Builder
 	err := c.run(ctx, call{operation: "capture-config", args: []string{"--capture-config", "--target", c.address}, stdout: &out})
@@ -136,6 +144,9 @@ func (c *Client) CaptureConfig(ctx context.Context) (string, error) {
 	file := strings.TrimSpace(out.String())
 	if !strings.HasPrefix(file, "/") || strings.Contains(file, "\n") {
 		return out.String(), nil
+	}
+	if info, err := os.Lstat(file); err == nil && (!isTemporary(file) || !info.Mode().IsRegular()) {
+		return "", fmt.Errorf("read the captured configuration: %s is not a file in %s", file, tempDir())
 	}
 	expression, err := os.ReadFile(file)
 	if err != nil {
