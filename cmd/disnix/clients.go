@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	dbusclient "github.com/disnix-go/disnix/client-dbus"
 	"github.com/disnix-go/disnix/coordinator"
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/plugins"
@@ -26,12 +27,15 @@ func connector(r coordinator.Reporter, local service.LocalConfig) (coordinator.C
 	if err != nil {
 		return nil, err
 	}
-	return func(_ context.Context, target *models.Target) (service.Service, error) {
+	return func(ctx context.Context, target *models.Target) (service.Service, error) {
 		log := r.Output(target.Name)
-		if target.ClientInterface == "disnix-run-activity" {
+		switch target.ClientInterface {
+		case "disnix-run-activity":
 			config := local
 			config.Log = log
 			return service.NewLocal(host, config), nil
+		case "disnix-client":
+			return dbusclient.Connect(ctx, false)
 		}
 		address, err := target.Address()
 		if err != nil {

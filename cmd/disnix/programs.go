@@ -19,6 +19,8 @@ func programs() []*program {
 		compareProgram(),
 		normalizeInfraProgram(),
 		runActivityProgram(),
+		clientProgram(),
+		serviceProgram(),
 		tmpfileProgram(),
 		dysnomiaProgram(),
 		containersProgram(),

@@ -49,6 +49,19 @@ type Streams struct {
 // Operations returns the names of all operations, sorted.
 func Operations() []string { return slices.Sorted(maps.Keys(operations)) }
 
+// Check returns what is missing, for callers that do not want to connect to a
+// target in vain; [Run] checks it, too.
+func (o Options) Check() error {
+	if o.Operation == "" {
+		return errors.New("ERROR: No operation specified!")
+	}
+	op, ok := operations[o.Operation]
+	if !ok {
+		return fmt.Errorf("operation %q is unknown", o.Operation)
+	}
+	return op.needs.check(o)
+}
+
 // Run executes one call. It returns the exit status of the command and, if
 // that is not 0, the error to print.
 //
@@ -56,16 +69,10 @@ func Operations() []string { return slices.Sorted(maps.Keys(operations)) }
 // that, or 255 if it could not be started or was killed; everything else that
 // fails has 1.
 func Run(ctx context.Context, s service.Service, o Options, streams Streams) (int, error) {
-	if o.Operation == "" {
-		return 1, errors.New("ERROR: No operation specified!")
-	}
-	op, ok := operations[o.Operation]
-	if !ok {
-		return 1, fmt.Errorf("operation %q is unknown", o.Operation)
-	}
-	if err := op.needs.check(o); err != nil {
+	if err := o.Check(); err != nil {
 		return 1, err
 	}
+	op := operations[o.Operation]
 	for i, path := range o.Paths {
 		if op.pathsAreFiles {
 			absolute, err := filepath.Abs(path)

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	dbusclient "github.com/disnix-go/disnix/client-dbus"
+	"github.com/disnix-go/disnix/service/activitycmd"
+)
+
+func clientProgram() *program {
+	groups := clientInterfaceGroups()
+	for i := range groups {
+		if groups[i].title == "General options" {
+			groups[i].flags = append(groups[i].flags,
+				&cli.BoolFlag{Name: "session-bus", Usage: "Uses the session bus instead of the system bus"})
+		}
+	}
+	return &program{
+		name:     "disnix-client",
+		summary:  "Carries out one deployment activity through disnix-service",
+		synopsis: []string{"OPERATION [OPTION]... [PATH]..."},
+		description: `
+Asks the disnix-service of this machine over D-Bus for a single activity, and
+waits until it has ended. If it failed, its log is printed. Only root and the
+members of the group 'disnix' may do that.
+
+There are no shells through the service: use disnix-run-activity --shell.`,
+		groups: groups,
+		exitStatus: []entry{
+			{"0", "The activity succeeded"},
+			{"1", "It failed, or the service could not be asked"},
+		},
+		environment: []entry{
+			profileVariable, temporaryVariable,
+			{"DBUS_SYSTEM_BUS_ADDRESS", "Address of the system bus"},
+		},
+		examples: []entry{
+			{"disnix-client --activate --type process --container process --arguments runtimeDir=/run /nix/store/...-server", "Activate a component:"},
+			{"disnix-client --query-installed --profile default", "Show what is deployed to this machine:"},
+		},
+		action: runClient,
+	}
+}
+
+func runClient(inv *invocation) error {
+	o, err := inv.activityOptions()
+	if err != nil {
+		return err
+	}
+	if err := o.Check(); err != nil {
+		return fail("%w", err)
+	}
+	client, err := dbusclient.Connect(inv.Context.Context, inv.Bool("session-bus"))
+	if err != nil {
+		return fail("%w", err)
+	}
+	defer client.Close()
+	status, err := activitycmd.Run(inv.Context.Context, client, o, activitycmd.Streams{
+		Stdin: inv.stdin, Stdout: inv.clientOutput(o.Operation), Stderr: inv.stderr,
+	})
+	if status == 0 {
+		return err
+	}
+	var failure *dbusclient.FailureError
+	if errors.As(err, &failure) {
+		_, err := inv.stderr.Write(append(bytes.TrimSuffix(failure.Log, []byte("\n")), '\n'))
+		return errors.Join(quiet(1), err)
+	}
+	return exitError{1, err}
+}
+
+// clientOutput is where an operation prints. The output of activities is in
+// their logs (protocol, section 6).
+func (inv *invocation) clientOutput(operation string) io.Writer {
+	switch operation {
+	case "activate", "deactivate", "snapshot", "restore", "delete-state":
+		return io.Discard
+	default:
+		return inv.stdout
+	}
+}
