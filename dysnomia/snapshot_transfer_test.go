@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -143,6 +144,8 @@ func TestImportRefusesHostileArchives(t *testing.T) {
 		"hard link to link":  {{Name: "l", Linkname: "/etc/passwd", Typeflag: tar.TypeSymlink}, {Name: "h", Linkname: "l", Typeflag: tar.TypeLink}},
 		"twice the same":     {{Name: "f", Typeflag: tar.TypeReg}, {Name: "./f", Typeflag: tar.TypeReg}},
 		"no entry":           {},
+		"only a link":        {{Name: ".", Linkname: "/etc", Typeflag: tar.TypeSymlink}},
+		"bottomless":         {{Name: strings.Repeat("d/", 1<<17), Typeflag: tar.TypeDir}},
 		"the root is a link": {{Name: ".", Linkname: "/tmp", Typeflag: tar.TypeSymlink}, {Name: "evil", Typeflag: tar.TypeReg}},
 	} {
 		t.Run(name, func(t *testing.T) {

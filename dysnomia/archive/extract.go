@@ -20,11 +20,12 @@ import (
 // entry is created below base, so base must be a local name that does not
 // exist yet, or "." for root itself.
 //
-// Refused are names that lead out of root (absolute, or with ..), entries
-// below a symbolic link of the archive, devices, pipes and sockets, and an
-// archive that is cut off. A symbolic link may point anywhere; it is never
-// followed. A hard link must be to an earlier file of the archive. The user
-// id bit of files is dropped, since their owners are not kept.
+// Refused are names that lead out of root (absolute, or with ..) or are longer
+// than a path may be, entries below a symbolic link of the archive, devices,
+// pipes and sockets, an archive that is nothing but a symbolic link, and one
+// that is cut off. A symbolic link may point anywhere; it is never followed. A
+// hard link must be to an earlier file of the archive. The user id bit of files
+// is dropped, since their owners are not kept.
 //
 // When it fails, what was unpacked is left for the caller to remove.
 func Extract(ctx context.Context, root *os.Root, base string, r io.Reader) error {
@@ -49,7 +50,7 @@ func Extract(ctx context.Context, root *os.Root, base string, r io.Reader) error
 			return fmt.Errorf("unpack archive: %w", err)
 		}
 		if err := x.entry(header, archive); err != nil {
-			return fmt.Errorf("unpack %q: %w", header.Name, err)
+			return fmt.Errorf("unpack %.200q: %w", header.Name, err)
 		}
 	}
 	if _, err := io.Copy(io.Discard, end); err != nil {
@@ -103,6 +104,9 @@ func (x *extraction) entry(header *tar.Header, content io.Reader) error {
 		x.files[name] = true
 		return x.file(name, header, content)
 	case tar.TypeSymlink:
+		if name == x.base {
+			return errors.New("the whole archive is a symbolic link")
+		}
 		return x.root.Symlink(header.Linkname, name)
 	case tar.TypeLink:
 		original, err := x.place(header.Linkname)
@@ -115,10 +119,16 @@ func (x *extraction) entry(header *tar.Header, content io.Reader) error {
 	return fmt.Errorf("it is of type %q: only files, directories and links are accepted", header.Typeflag)
 }
 
+// longestName is how long a path may be on Linux.
+const longestName = 4096
+
 // place returns the name below root of an entry.
 func (x *extraction) place(name string) (string, error) {
 	if !filepath.IsLocal(filepath.FromSlash(name)) {
 		return "", errors.New("the name leads out of the archive")
+	}
+	if len(name) > longestName {
+		return "", fmt.Errorf("the name is longer than %d bytes", longestName)
 	}
 	return path.Join(x.base, path.Clean(name)), nil
 }
