@@ -20,21 +20,14 @@ import (
 // notified of the unlock, also when ctx was cancelled meanwhile, and the lock
 // file is removed.
 func (l *Local) Lock(ctx context.Context, profile string) error {
-	services, err := deployedServices(profile)
-	if err != nil {
-		return fmt.Errorf("lock profile %q: %w", profile, err)
-	}
 	file := newLockFile(profile)
-	stale, err := file.acquire(lockContent{newLockHolder(l.config.OwnLocks, l.config.Purpose), services})
+	services, err := l.acquire(file)
 	var locked *LockedError
 	if errors.As(err, &locked) {
 		return locked
 	}
 	if err != nil {
 		return fmt.Errorf("lock profile %q: %w", profile, err)
-	}
-	if stale != "" {
-		fmt.Fprintf(l.config.Log, "Lock of profile %s: %s\n", profile, stale)
 	}
 	notified, err := l.notifyLock(ctx, services)
 	if err == nil {
@@ -45,6 +38,32 @@ func (l *Local) Lock(ctx context.Context, profile string) error {
 		fmt.Errorf("lock profile %q: %w", profile, err),
 		l.notifyUnlock(context.WithoutCancel(ctx), notified),
 		file.release())
+}
+
+// acquire creates the lock file and returns the services that are deployed. As
+// the file names them, they are read before; so that it is the right ones, they
+// are read once more when nobody else can change them.
+func (l *Local) acquire(file lockFile) ([]lockedService, error) {
+	for {
+		services, err := deployedServices(file.profile)
+		if err != nil {
+			return nil, err
+		}
+		stale, err := file.acquire(lockContent{newLockHolder(l.config.OwnLocks, l.config.Purpose), services})
+		if err != nil {
+			return nil, err
+		}
+		if stale != "" {
+			fmt.Fprintf(l.config.Log, "Lock of profile %s: %s\n", file.profile, stale)
+		}
+		now, err := deployedServices(file.profile)
+		if err == nil && slices.Equal(now, services) {
+			return services, nil
+		}
+		if err = errors.Join(err, file.release()); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // Unlock implements [Profiles] (protocol, section 2). The services that were

@@ -198,6 +198,46 @@ func TestUnlockAfterUpgrade(t *testing.T) {
 	})
 }
 
+// TestLockAfterChange changes what is deployed between the first look at it and
+// the lock: the manifest is a pipe, which every reader empties.
+func TestLockAfterChange(t *testing.T) {
+	m := newTarget(t, service.LocalConfig{})
+	m.threeServices(t, "other")
+	three, err := m.QueryInstalled(t.Context(), "other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := service.ProfileDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pipe := filepath.Join(dir, "default", "profilemanifest.xml")
+	if err := os.Mkdir(filepath.Dir(pipe), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		manifests := []string{string(three), `<profilemanifest version="2"/>`}
+		for i := 0; os.WriteFile(pipe, []byte(manifests[min(i, 1)]), 0) == nil; i++ {
+			time.Sleep(50 * time.Millisecond) // the next reader shall not get this one's
+		}
+	}()
+	if err := m.Lock(t.Context(), "default"); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.calls(t); !slices.Equal(got, []string{""}) {
+		t.Errorf("services that are not deployed any more are notified: %q", got)
+	}
+	if err := m.Unlock(t.Context(), "default"); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.calls(t); !slices.Equal(got, []string{""}) {
+		t.Errorf("services that were not locked are notified: %q", got)
+	}
+}
+
 func TestUnlockOfForeignLocks(t *testing.T) {
 	content := `{"user": "root", "since": "2026-01-02T03:04:05Z", "services": [{"component": "/evil", "container": "box", "module": "/evil"}]}`
 	for name, create := range map[string]func(t *testing.T){

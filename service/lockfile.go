@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // ErrNotLocked says that a profile cannot be unlocked because it is not
@@ -173,13 +174,17 @@ func (f lockFile) removeStale(found foundLock) error {
 	return os.Remove(f.path)
 }
 
+// flock waits for a moment at most: this lock is never held for long by
+// anybody who only wants to replace a lock file.
 func flock(file *os.File) error {
-	for {
-		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX)
-		if err != syscall.EINTR {
+	for range 50 {
+		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err != syscall.EINTR && err != syscall.EWOULDBLOCK {
 			return err
 		}
+		time.Sleep(10 * time.Millisecond)
 	}
+	return fmt.Errorf("%s: somebody keeps it from being replaced: remove it", file.Name())
 }
 
 // release removes the lock file.

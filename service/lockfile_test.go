@@ -143,6 +143,23 @@ func TestStaleLocks(t *testing.T) {
 	}
 }
 
+// TestStaleLockThatIsKept: nobody can make others wait for ever.
+func TestStaleLockThatIsKept(t *testing.T) {
+	m := newTarget(t, service.LocalConfig{})
+	path := nixtest.File(t, os.TempDir(), "disnix-default.lock", `{"user": "eve", "bootId": "earlier", "since": "2026-01-02T03:04:05Z"}`)
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Lock(t.Context(), "default"); err == nil || !strings.Contains(err.Error(), "somebody keeps it") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestLockFileThatIsNoFile(t *testing.T) {
 	for name, create := range map[string]func(path string) error{
 		"directory":     func(path string) error { return os.Mkdir(path, 0o700) },
