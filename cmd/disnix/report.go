@@ -19,7 +19,8 @@ func (c *console) reporter() (coordinator.Reporter, func()) {
 		live := newLiveReporter(stdout)
 		return live, live.Close
 	}
-	return &plainReporter{stdout: c.stdout, stderr: c.stderr}, func() {}
+	plain := &plainReporter{stdout: c.stdout, stderr: c.stderr}
+	return plain, plain.lines.endAll
 }
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -28,6 +28,7 @@ type liveReporter struct {
 	failed  int
 	running []*runningStep
 	latest  map[string]string // what each target reported last, outside steps
+	lines   begunLines
 	stop    chan struct{}
 	stopped chan struct{}
 }
@@ -79,6 +80,7 @@ func (r *liveReporter) refresh() {
 
 // Close removes the display from the screen. Nothing may be reported after it.
 func (r *liveReporter) Close() {
+	r.lines.endAll()
 	close(r.stop)
 	<-r.stopped
 	r.mu.Lock()
@@ -123,6 +125,7 @@ func (r *liveReporter) StepStarted(step *plan.Step) {
 }
 
 func (r *liveReporter) StepFinished(step *plan.Step, elapsed time.Duration, err error) {
+	r.lines.endOf(step.Mapping.Target)
 	r.update(func() {
 		for i, running := range r.running {
 			if running.step == step {
@@ -142,9 +145,9 @@ func (r *liveReporter) StepFinished(step *plan.Step, elapsed time.Duration, err 
 }
 
 func (r *liveReporter) Output(target string) io.Writer {
-	return &lineWriter{print: func(line string) {
+	return r.lines.writer(target, func(line string) {
 		r.update(func() { r.line(origin(target) + printable(line)) })
-	}}
+	})
 }
 
 // update erases the display, lets change print lines and change the state,

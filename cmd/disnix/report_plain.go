@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"sync"
@@ -16,6 +15,7 @@ import (
 type plainReporter struct {
 	mu             sync.Mutex
 	stdout, stderr io.Writer
+	lines          begunLines
 }
 
 var _ coordinator.Reporter = (*plainReporter)(nil)
@@ -33,44 +33,17 @@ func (r *plainReporter) Progress(target, message string) { r.print(r.stdout, ori
 func (r *plainReporter) Problem(target, message string)  { r.print(r.stderr, origin(target)+message) }
 func (r *plainReporter) Notice(text string)              { r.print(r.stderr, text) }
 
-func (r *plainReporter) PlanReady([]*plan.Step)                        {}
-func (r *plainReporter) StepStarted(*plan.Step)                        {}
-func (r *plainReporter) StepFinished(*plan.Step, time.Duration, error) {}
+func (r *plainReporter) PlanReady([]*plan.Step) {}
+func (r *plainReporter) StepStarted(*plan.Step) {}
+func (r *plainReporter) StepFinished(step *plan.Step, _ time.Duration, _ error) {
+	r.lines.endOf(step.Mapping.Target)
+}
 func (r *plainReporter) Output(target string) io.Writer {
-	return &lineWriter{print: func(line string) { r.print(r.stdout, origin(target)+line) }}
+	return r.lines.writer(target, func(line string) { r.print(r.stdout, origin(target)+line) })
 }
 
 func (r *plainReporter) print(w io.Writer, line string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	fmt.Fprintln(w, line)
-}
-
-// lineWriter passes on what is written to it line by line, so that the output
-// of several targets never mixes within a line. It may be used from several
-// goroutines.
-type lineWriter struct {
-	mu      sync.Mutex
-	print   func(line string)
-	partial []byte
-}
-
-// maxLine is where a line without an end is broken.
-const maxLine = 64 << 10
-
-func (w *lineWriter) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.partial = append(w.partial, p...)
-	for {
-		end := bytes.IndexByte(w.partial, '\n')
-		if end < 0 && len(w.partial) < maxLine {
-			return len(p), nil
-		}
-		if end < 0 {
-			end = len(w.partial) - 1
-		}
-		w.print(string(bytes.TrimRight(w.partial[:end+1], "\r\n")))
-		w.partial = w.partial[end+1:]
-	}
 }
