@@ -70,6 +70,14 @@ func (d *Deployment) profileWords() []string {
 
 // adviseAfterFailure says what the user can do now (commands, section 6).
 func (d *Deployment) adviseAfterFailure(err error) {
+	var failed *DeployError
+	if d.Journal != nil && errors.As(err, &failed) && failed.Outcome != OldStands {
+		var deletion *MigrationError
+		begun := errors.As(err, &deletion) && deletion.Step == DeleteStateStep
+		d.Reporter.Notice("\nThe deployment is unfinished: " + string(failed.Outcome) + ".\nWhen the problem is solved, end it. " +
+			d.recoveryAdvice(!begun))
+		return
+	}
 	var migration *MigrationError
 	if !errors.As(err, &migration) {
 		d.Reporter.Notice("The deployment failed! Please inspect the output to diagnose any problems!")

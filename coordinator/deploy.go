@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/disnix-go/disnix/coordinator/journal"
 	"github.com/disnix-go/disnix/coordinator/plan"
 	"github.com/disnix-go/disnix/service"
 )
@@ -28,6 +29,9 @@ const (
 	// LeftAsItIs: the transition failed, and was not rolled back because the
 	// user did not want that.
 	LeftAsItIs Outcome = "the failed transition is left as it is"
+	// Unfinished: an interrupted deployment could be neither completed nor
+	// undone completely.
+	Unfinished Outcome = "the deployment is unfinished"
 	// NotRecorded: the new configuration is active, but not all profiles say
 	// so.
 	NotRecorded Outcome = "profiles are not set"
@@ -47,12 +51,13 @@ func (e *DeployError) Error() string { return e.Err.Error() }
 func (e *DeployError) Unwrap() error { return e.Err }
 
 // ExitCode is what a command exits with: 1 if the deployment failed, 2 if
-// state was not migrated, 3 if the rollback is incomplete.
+// state was not migrated, 3 if the system is neither in the old nor in the new
+// configuration.
 func (e *DeployError) ExitCode() int {
 	switch e.Outcome {
 	case NotMigrated:
 		return 2
-	case NotRolledBack:
+	case NotRolledBack, Unfinished:
 		return 3
 	default:
 		return 1
@@ -95,19 +100,32 @@ func (d *Deployment) deploy(ctx context.Context) (left bool, err error) {
 	if err != nil {
 		return false, &DeployError{OldStands, err}
 	}
-	locks, err := d.acquireLocks(ctx)
-	if err != nil {
+	if d, err = d.beginJournal(len(steps.Execution())); err != nil {
 		return false, &DeployError{OldStands, err}
 	}
-	if err = d.checkPrevious(); err != nil {
-		err = &DeployError{OldStands, err}
-	} else {
-		left, err = d.change(ctx, steps)
+	err = d.underLocks(ctx, OldStands, func() error {
+		if err := d.checkPrevious(); err != nil {
+			return &DeployError{OldStands, err}
+		}
+		left, err = d.change(ctx, func() error { return d.transition(ctx, steps) })
+		return err
+	})
+	d.endJournal(err)
+	return left, err
+}
+
+// underLocks does something while it holds the locks. If it cannot get them,
+// the outcome is that one.
+func (d *Deployment) underLocks(ctx context.Context, otherwise Outcome, do func() error) error {
+	locks, err := d.acquireLocks(ctx)
+	if err != nil {
+		return &DeployError{otherwise, err}
 	}
+	err = do()
 	if unlockErr := d.releaseLocks(ctx, locks); unlockErr != nil {
 		d.Reporter.Problem("", fmt.Sprintf("%v\nTo release the locks that are left, run: %s", unlockErr, d.unlockCommand()))
 	}
-	return left, err
+	return err
 }
 
 // prepare does everything that changes nothing but the stores of the targets.
@@ -148,6 +166,9 @@ func (d *Deployment) acquireLocks(ctx context.Context) (*Locks, error) {
 		return nil, nil
 	}
 	d.Reporter.Progress("", "Acquiring locks...")
+	if err := d.journal.Enter(journal.Locking); err != nil {
+		return nil, err
+	}
 	return d.Lock(ctx)
 }
 
@@ -195,21 +216,27 @@ func sameFile(a, b string) bool {
 
 // change carries out the phases that change the targets. It reports whether
 // state was left at its former place.
-func (d *Deployment) change(ctx context.Context, steps *plan.Plan) (left bool, err error) {
+func (d *Deployment) change(ctx context.Context, transition func() error) (left bool, err error) {
 	d.Reporter.Progress("", "Activating new configuration...")
-	if err := d.transition(ctx, steps); err != nil {
+	if err := transition(); err != nil {
 		return false, err
 	}
 	if !d.Options.NoMigration {
 		d.Reporter.Progress("", "Migrating data...")
-		if left, err = d.Migrate(ctx); err != nil {
+		if err = d.journal.Enter(journal.Migration); err == nil {
+			left, err = d.Migrate(ctx)
+		}
+		if err != nil {
 			return false, &DeployError{NotMigrated, err}
 		}
 	}
 	d.Reporter.Progress("", "Setting profiles...")
 	ctx, cancel := outlast(ctx, profilesGrace)
 	defer cancel()
-	if err := d.SetProfiles(ctx); err != nil {
+	if err = d.journal.Enter(journal.Profiles); err == nil {
+		err = d.SetProfiles(ctx)
+	}
+	if err != nil {
 		return false, &DeployError{NotRecorded, err}
 	}
 	return left, nil
@@ -217,6 +244,9 @@ func (d *Deployment) change(ctx context.Context, steps *plan.Plan) (left bool, e
 
 // transition is [Deployment.Transition] as a phase of Deploy.
 func (d *Deployment) transition(ctx context.Context, p *plan.Plan) error {
+	if err := d.journal.Enter(journal.Transition); err != nil {
+		return &DeployError{OldStands, err}
+	}
 	err := d.Transition(ctx, p)
 	var failure *TransitionError
 	if !errors.As(err, &failure) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 
+	"github.com/disnix-go/disnix/coordinator/journal"
 	"github.com/disnix-go/disnix/models"
 	"github.com/disnix-go/disnix/service"
 )
@@ -37,6 +38,17 @@ type Deployment struct {
 	EmptyProfile func(ctx context.Context) (path string, err error)
 	Reporter     Reporter
 	Options      Options
+	// Journal is where Deploy records what it does, so that the deployment can
+	// be completed or undone if this process dies. If it is nil, that is not
+	// possible.
+	Journal *journal.Place
+	// Purpose is what the journal says that the deployment is: the program.
+	Purpose string
+
+	// journal is the open journal, nil before and without one.
+	journal *journal.Journal
+	// interrupted is set while an unfinished deployment is completed or undone.
+	interrupted interruption
 }
 
 // Options tune a deployment; they are those of disnix-deploy (commands,

@@ -43,8 +43,8 @@ func step(id int, target string, after ...int) *plan.Step {
 
 func manyCores(string) int { return 1000 }
 
-// journal is a step function that notes what happens.
-type journal struct {
+// activityLog is a step function that notes what happens.
+type activityLog struct {
 	mu       sync.Mutex
 	started  []int
 	ended    map[int]bool
@@ -56,7 +56,7 @@ type journal struct {
 	problems []string
 }
 
-func (j *journal) run(_ context.Context, s *plan.Step) error {
+func (j *activityLog) run(_ context.Context, s *plan.Step) error {
 	j.begin(s)
 	time.Sleep(j.took)
 	j.mu.Lock()
@@ -70,7 +70,7 @@ func (j *journal) run(_ context.Context, s *plan.Step) error {
 	return nil
 }
 
-func (j *journal) begin(s *plan.Step) {
+func (j *activityLog) begin(s *plan.Step) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.ended == nil {
@@ -94,7 +94,7 @@ func (j *journal) begin(s *plan.Step) {
 var errBroken = errors.New("broken")
 
 func TestExecuteInOrder(t *testing.T) {
-	j := &journal{}
+	j := &activityLog{}
 	steps := []*plan.Step{step(0, "a"), step(1, "b", 0), step(2, "a", 0, 1)}
 	results := executor{run: j.run, cores: manyCores, reporter: silent{}}.execute(t.Context(), steps)
 	if want := []int{0, 1, 2}; !slices.Equal(j.started, want) || len(j.problems) > 0 {
@@ -114,7 +114,7 @@ func TestExecuteNothing(t *testing.T) {
 }
 
 func TestExecuteNumbersFromAnywhere(t *testing.T) {
-	j := &journal{}
+	j := &activityLog{}
 	steps := []*plan.Step{step(7, "a", 3), step(8, "a", 7)}
 	j.ended = map[int]bool{3: true} // by an earlier execution
 	j.running, j.most = make(map[string]int), make(map[string]int)
@@ -125,7 +125,7 @@ func TestExecuteNumbersFromAnywhere(t *testing.T) {
 }
 
 func TestExecuteGoesOnAfterAFailure(t *testing.T) {
-	j := &journal{fail: map[int]bool{1: true}}
+	j := &activityLog{fail: map[int]bool{1: true}}
 	steps := []*plan.Step{step(0, "a"), step(1, "a"), step(2, "a", 1), step(3, "b", 0, 2), step(4, "b", 0)}
 	results := executor{run: j.run, cores: manyCores, reporter: silent{}}.execute(t.Context(), steps)
 	slices.Sort(j.started)
@@ -144,7 +144,7 @@ func TestExecuteGoesOnAfterAFailure(t *testing.T) {
 }
 
 func TestExecuteToleratesFailures(t *testing.T) {
-	j := &journal{fail: map[int]bool{0: true}}
+	j := &activityLog{fail: map[int]bool{0: true}}
 	steps := []*plan.Step{step(0, "a"), step(1, "a", 0)}
 	results := executor{
 		run: j.run, cores: manyCores, reporter: silent{},
@@ -190,7 +190,7 @@ func TestExecuteHasNoGoroutineForWaitingSteps(t *testing.T) {
 		for i := range 1000 {
 			steps = append(steps, step(i, "a"))
 		}
-		j := &journal{took: time.Second}
+		j := &activityLog{took: time.Second}
 		begin := time.Now()
 		executor{run: j.run, cores: func(string) int { return 10 }, reporter: silent{}}.execute(t.Context(), steps)
 		if took := time.Since(begin); took != 100*time.Second {
@@ -205,7 +205,7 @@ func TestExecuteHasNoGoroutineForWaitingSteps(t *testing.T) {
 func TestExecuteTakesTheLongestChainFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		steps := []*plan.Step{step(0, "a"), step(1, "a"), step(2, "a"), step(3, "b", 2), step(4, "c", 3)}
-		j := &journal{took: time.Second}
+		j := &activityLog{took: time.Second}
 		begin := time.Now()
 		executor{run: j.run, cores: func(string) int { return 1 }, reporter: silent{}}.execute(t.Context(), steps)
 		if took := time.Since(begin); took != 3*time.Second {
@@ -221,7 +221,7 @@ func TestRoughEdge(t *testing.T) {
 			for i := range 16 {
 				steps = append(steps, step(i, fmt.Sprint("target", i)))
 			}
-			j := &journal{took: 100 * time.Millisecond}
+			j := &activityLog{took: 100 * time.Millisecond}
 			begin := time.Now()
 			executor{run: j.run, cores: func(string) int { return 1 }, reporter: silent{}}.execute(t.Context(), steps)
 			if took := time.Since(begin); took != j.took {
@@ -231,7 +231,7 @@ func TestRoughEdge(t *testing.T) {
 	})
 	for _, cores := range []int{0, -1} {
 		t.Run(fmt.Sprintf("transition 15: %d cores do not make the transition spin", cores), func(t *testing.T) {
-			j := &journal{}
+			j := &activityLog{}
 			executor{run: j.run, cores: func(string) int { return cores }, reporter: silent{}}.
 				execute(t.Context(), []*plan.Step{step(0, "a"), step(1, "a")})
 			if len(j.started) != 2 || j.most["all"] != 1 {
@@ -240,7 +240,7 @@ func TestRoughEdge(t *testing.T) {
 		})
 	}
 	t.Run("transition 9: a step that waits for itself ends the execution", func(t *testing.T) {
-		j := &journal{}
+		j := &activityLog{}
 		results := executor{run: j.run, cores: manyCores, reporter: silent{}}.
 			execute(t.Context(), []*plan.Step{step(0, "a", 0), step(1, "a", 1, 5)})
 		if len(results) != 2 {
@@ -253,7 +253,7 @@ func TestRoughEdge(t *testing.T) {
 func TestExecuteKeepsItsPromises(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n := rapid.IntRange(0, 40).Draw(rt, "steps")
-		j := &journal{took: time.Millisecond, fail: make(map[int]bool)}
+		j := &activityLog{took: time.Millisecond, fail: make(map[int]bool)}
 		steps := make([]*plan.Step, n)
 		for i := range steps {
 			var after []int
@@ -293,7 +293,7 @@ func TestExecuteKeepsItsPromises(t *testing.T) {
 	})
 }
 
-func checkResults(rt *rapid.T, steps []*plan.Step, results []stepResult, j *journal, cancelled bool) {
+func checkResults(rt *rapid.T, steps []*plan.Step, results []stepResult, j *activityLog, cancelled bool) {
 	once := make(map[int]bool)
 	for _, id := range j.started {
 		if once[id] {

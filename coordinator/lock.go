@@ -58,7 +58,7 @@ func (d *Deployment) lock(ctx context.Context, p deployedProfile) error {
 	d.Reporter.Progress(p.target, "Acquiring a lock on profile: "+p.path)
 	t, err := d.Targets.Get(ctx, p.target)
 	if err == nil {
-		err = t.Lock(ctx, p.name)
+		err = d.acquireLock(ctx, t, p)
 	}
 	if err == nil {
 		return nil
@@ -95,7 +95,7 @@ func (d *Deployment) unlock(ctx context.Context, p deployedProfile) error {
 	d.Reporter.Progress(p.target, "Releasing a lock on profile: "+p.path)
 	t, err := d.Targets.Get(ctx, p.target)
 	if err == nil {
-		err = t.Unlock(ctx, p.name)
+		err = d.releaseLock(ctx, t, p)
 	}
 	if err != nil {
 		d.Reporter.Problem(p.target, "Cannot unlock profile: "+p.path)

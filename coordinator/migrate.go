@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/disnix-go/disnix/coordinator/journal"
 	"github.com/disnix-go/disnix/coordinator/plan"
 	"github.com/disnix-go/disnix/service"
 )
@@ -265,7 +266,7 @@ func (m *migration) onlyCopy(moved []state) ([]state, error) {
 func (m *migration) deleteState(ctx context.Context, states []state) error {
 	return m.onEachState(ctx, plan.DeleteState, m.reachable(states), func(ctx context.Context, t service.Service, s state) error {
 		m.Reporter.Progress(s.target, "Deleting obsolete state of service: "+s.component)
-		err := t.DeleteState(ctx, m.activity(s))
+		err := m.once(journal.DeleteState, s, func() error { return t.DeleteState(ctx, m.activity(s)) })
 		if err != nil {
 			m.Reporter.Problem(s.target, "Cannot delete state of service: "+s.component)
 			return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/disnix-go/disnix/coordinator/journal"
 	"github.com/disnix-go/disnix/coordinator/plan"
 	"github.com/disnix-go/disnix/service"
 )
@@ -95,7 +96,8 @@ func (m *migration) transferOn(ctx context.Context, target string, states []stat
 // stopped may leave anything behind.
 func (m *migration) take(ctx context.Context, t service.Service, s state) error {
 	m.Reporter.Progress(s.target, "Snapshotting state of service: "+s.component)
-	if err := t.Snapshot(context.WithoutCancel(ctx), m.activity(s)); err != nil {
+	err := m.once(journal.Snapshot, s, func() error { return t.Snapshot(context.WithoutCancel(ctx), m.activity(s)) })
+	if err != nil {
 		m.Reporter.Problem(s.target, "Cannot snapshot state of service: "+s.component)
 		return fmt.Errorf("take a snapshot: %w", err)
 	}
@@ -131,7 +133,8 @@ func (m *migration) send(ctx context.Context, t service.Service, s state) error 
 
 func (m *migration) bringBack(ctx context.Context, t service.Service, s state) error {
 	m.Reporter.Progress(s.target, "Restoring state of service: "+s.component)
-	if err := t.Restore(context.WithoutCancel(ctx), m.activity(s)); err != nil {
+	err := m.once(journal.Restore, s, func() error { return t.Restore(context.WithoutCancel(ctx), m.activity(s)) })
+	if err != nil {
 		m.Reporter.Problem(s.target, "Cannot restore state of service: "+s.component)
 		return fmt.Errorf("restore the latest snapshot: %w", err)
 	}

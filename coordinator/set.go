@@ -50,6 +50,9 @@ func (e *ProfilesError) Unwrap() error { return e.Err }
 // empty.
 func (d *Deployment) SetProfiles(ctx context.Context) error {
 	problem := &ProfilesError{Converge: d.setCommand()}
+	if d.journal != nil {
+		problem.Converge = d.recoveryCommand("--resume")
+	}
 	if !d.Options.NoTargetProfiles {
 		problem.Set, problem.NotSet, problem.Err = d.setTargetProfiles(ctx)
 		d.emptyProfiles(ctx)

@@ -111,7 +111,7 @@ type attempt struct {
 
 // attempt carries out steps, which are of one kind.
 func (t *transition) attempt(ctx context.Context, steps []*plan.Step) attempt {
-	results := t.executor(nil).execute(ctx, steps)
+	results := t.executor(editionOf(steps), nil).execute(ctx, steps)
 	t.state.record(steps, results)
 	return attempt{steps, results, context.Cause(ctx)}
 }
@@ -132,10 +132,12 @@ func (a attempt) begun() []*plan.Step {
 	return steps
 }
 
-// executor returns what carries out the steps of the plan.
-func (t *transition) executor(tolerate func(s *plan.Step) bool) executor {
+// executor returns what carries out steps on the services of an edition.
+func (t *transition) executor(e edition, tolerate func(s *plan.Step) bool) executor {
 	return executor{
-		run:      t.run,
+		run: func(ctx context.Context, s *plan.Step) error {
+			return t.run(ctx, s, e)
+		},
 		cores:    t.coresOf,
 		limit:    t.Options.Concurrency,
 		tolerate: tolerate,
@@ -151,7 +153,7 @@ func (t *transition) coresOf(target string) int {
 }
 
 // run carries out one step on its target.
-func (t *transition) run(ctx context.Context, s *plan.Step) error {
+func (t *transition) run(ctx context.Context, s *plan.Step, e edition) error {
 	target := s.Mapping.Target
 	if !t.Targets.Has(target) {
 		t.Reporter.Progress(target, fmt.Sprintf(
@@ -160,7 +162,8 @@ func (t *transition) run(ctx context.Context, s *plan.Step) error {
 		return nil
 	}
 	t.Reporter.Progress(target, describeActivity(s, false))
-	if err := t.ask(ctx, s); err != nil {
+	err := t.journal.Do(e.action(s), func() error { return t.ask(ctx, s) })
+	if err != nil {
 		t.Reporter.Problem(target, fmt.Sprintf("%s failed of service: %s (%s: %v)",
 			nounOf(s.Kind), s.Mapping.Service, s.Service.Name, err))
 		return fmt.Errorf("%s service %q in container %q on target %q: %w",

@@ -71,6 +71,11 @@ func (t *transition) advise(err error) {
 		}
 		return
 	}
+	if t.journal != nil { // the way out is to complete or undo the deployment
+		t.Reporter.Notice("\nThe rollback is incomplete, so that the system is in an inconsistent state now:\n" +
+			list(failure.Displaced))
+		return
+	}
 	t.Reporter.Notice(fmt.Sprintf(`
 The rollback is incomplete, so that the system is in an inconsistent state now:
 %s

@@ -157,7 +157,7 @@ func (t *transition) undo(ctx context.Context, a attempt) bool {
 	}
 	tolerate := func(s *plan.Step) bool { return failedBefore[s] }
 	t.Reporter.PlanReady(inverse)
-	results := t.executor(tolerate).execute(context.WithoutCancel(ctx), inverse)
+	results := t.executor(editionOf(a.steps), tolerate).execute(context.WithoutCancel(ctx), inverse)
 	t.state.record(inverse, results)
 	undone := true
 	for i, r := range results {

@@ -48,15 +48,20 @@ func (j *Journal) Do(a Action, do func() error) error {
 	return err
 }
 
-// IsDone reports whether the latest action on what a changes was a successful
-// one of the same kind. It may be called while other actions are under way.
-func (j *Journal) IsDone(a Action) bool {
+// Of is [State.Of], and may be called while actions are under way.
+func (j *Journal) Of(a Action) Outcome {
 	if j == nil {
-		return false
+		return Outcome{}
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	o := j.state.Of(a)
+	return j.state.Of(a)
+}
+
+// IsDone reports whether the latest action on what a changes was a successful
+// one of the same kind.
+func (j *Journal) IsDone(a Action) bool {
+	o := j.Of(a)
 	return o.Kind == a.Kind && o.Result == Done
 }
 

@@ -77,6 +77,9 @@ type Action struct {
 	// Subject is what is acted on: the key of a service, the name of a
 	// component that has state, or the name of a profile.
 	Subject string `json:"subject"`
+	// Old says of a service that it is that of the old configuration. The new
+	// one may have the same at the same place, as an action of its own.
+	Old bool `json:"old,omitempty"`
 	// Name is what a person calls the subject, if that is different.
 	Name string `json:"name,omitempty"`
 }
@@ -95,6 +98,7 @@ func (a Action) String() string {
 type thing struct {
 	kind                       Kind // the first one of its actions
 	target, container, subject string
+	old                        bool
 }
 
 func (a Action) thing() thing {
@@ -105,7 +109,7 @@ func (a Action) thing() thing {
 	case Unlock:
 		kind = Lock
 	}
-	return thing{kind, a.Target, a.Container, a.Subject}
+	return thing{kind, a.Target, a.Container, a.Subject, a.Old}
 }
 
 // Result is what is known about an action.
