@@ -25,9 +25,10 @@ type Client struct {
 	conn   *dbus.Conn
 	object dbus.BusObject
 
-	mu    sync.Mutex
-	owner string // unique name of the service, empty if it is not running
-	jobs  map[int32]chan outcome
+	mu     sync.Mutex
+	owner  string // unique name of the service, empty if it is not running
+	logDir string // of that service; empty if it was not asked yet
+	jobs   map[int32]chan outcome
 }
 
 var _ service.Service = (*Client)(nil)
@@ -113,7 +114,7 @@ func (c *Client) DeliverSignal(iface, member string, signal *dbus.Signal) {
 func (c *Client) setOwner(owner string) {
 	c.mu.Lock()
 	changed := c.owner != owner
-	c.owner = owner
+	c.owner, c.logDir = owner, ""
 	c.mu.Unlock()
 	if changed {
 		c.failAll(errors.New("disnix-service has ended meanwhile: it is not known whether the operation was completed; look at the service's log, and restart it"))

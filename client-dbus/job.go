@@ -40,56 +40,69 @@ func (c *Client) run(ctx context.Context, method string, args ...any) ([]string,
 	return results, err
 }
 
-// runLogged runs a job and returns also its id, if it was begun. The error is
-// a [*FailureError] if the service reports it.
-func (c *Client) runLogged(ctx context.Context, method string, args ...any) (results []string, id int32, err error) {
+// runLogged runs a job and returns also its log file, if it was begun. The
+// error is a [*FailureError] if the service reports it.
+func (c *Client) runLogged(ctx context.Context, method string, args ...any) (results []string, log string, err error) {
 	if err := ctx.Err(); err != nil {
-		return nil, -1, fmt.Errorf("%s: %w", method, err)
+		return nil, "", fmt.Errorf("%s: %w", method, err)
 	}
+	dir, err := c.logDirectory(ctx)
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: ERROR: Cannot obtain log directory! Reason: %w", method, err)
+	}
+	var id int32
 	if err := c.call(ctx, dbuswire.GetJobID).Store(&id); err != nil {
-		return nil, -1, fmt.Errorf("%s: ERROR: Cannot obtain job id! Reason: %w", method, err)
+		return nil, "", fmt.Errorf("%s: ERROR: Cannot obtain job id! Reason: %w", method, err)
 	}
+	log = filepath.Join(dir, strconv.FormatInt(int64(id), 10))
 	ended := c.expect(id)
 	defer c.forget(id)
 	call := c.call(ctx, method, append([]any{id}, args...)...)
 	if call.Err != nil && ctx.Err() == nil {
-		return nil, -1, fmt.Errorf("%s: Error while executing the operation! Reason: %w", method, call.Err)
+		return nil, "", fmt.Errorf("%s: Error while executing the operation! Reason: %w", method, call.Err)
 	}
 	select {
 	case o := <-ended:
-		return o.results, id, c.failure(ctx, method, id, o.err)
+		return o.results, log, failure(method, log, o.err)
 	case <-ctx.Done():
 		c.cancel(ctx, id, ended)
-		return nil, id, fmt.Errorf("%s: %w", method, context.Cause(ctx))
+		return nil, log, fmt.Errorf("%s: %w", method, context.Cause(ctx))
 	}
 }
 
+// logDirectory asks the service for the directory of its log files, once. After
+// the end of the job that fails it may be too late.
+func (c *Client) logDirectory(ctx context.Context) (string, error) {
+	c.mu.Lock()
+	owner, dir := c.owner, c.logDir
+	c.mu.Unlock()
+	if dir != "" {
+		return dir, nil
+	}
+	if err := c.call(ctx, dbuswire.GetLogDir).Store(&dir); err != nil {
+		return "", err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.owner == owner {
+		c.logDir = dir
+	}
+	return dir, nil
+}
+
 // failure adds the log to the error of a job.
-func (c *Client) failure(ctx context.Context, method string, id int32, err error) error {
+func failure(method, log string, err error) error {
 	if err == nil {
 		return nil
 	}
 	if !errors.Is(err, errFailed) {
 		return fmt.Errorf("%s: %w", method, err)
 	}
-	log, logErr := c.readLog(ctx, id)
-	if logErr != nil {
-		log = []byte(logErr.Error())
-	}
-	return &FailureError{Method: method, Log: log}
-}
-
-// readLog returns the content of a job's log file.
-func (c *Client) readLog(ctx context.Context, id int32) ([]byte, error) {
-	var dir string
-	if err := c.call(ctx, dbuswire.GetLogDir).Store(&dir); err != nil {
-		return nil, fmt.Errorf("ERROR: Cannot obtain log directory! Reason: %w", err)
-	}
-	log, err := os.ReadFile(filepath.Join(dir, strconv.FormatInt(int64(id), 10)))
+	content, err := os.ReadFile(log)
 	if err != nil {
-		return nil, fmt.Errorf("read the log of the job: %w", err)
+		content = fmt.Appendf(nil, "read the log of the job: %v\n", err)
 	}
-	return log, nil
+	return &FailureError{Method: method, Log: content}
 }
 
 // cancel asks the service to stop a job and waits until it has. The original's

@@ -127,23 +127,20 @@ func (c *Client) activity(ctx context.Context, method string, a service.Activity
 	if a.Container == "" {
 		a.Container = a.Type
 	}
-	_, id, err := c.runLogged(ctx, method, a.Component, a.Container, a.Type, list(a.Arguments))
-	if a.Output == nil || id < 0 || ctx.Err() != nil {
+	_, log, err := c.runLogged(ctx, method, a.Component, a.Container, a.Type, list(a.Arguments))
+	var failure *FailureError
+	if a.Output == nil || err != nil && !errors.As(err, &failure) {
 		return err
 	}
-	var failure *FailureError
-	if errors.As(err, &failure) {
+	if failure != nil {
 		_, writeErr := a.Output.Write(withoutTitle(failure.Log))
 		return errors.Join(err, writeErr)
 	}
-	if err != nil {
-		return err
-	}
-	log, err := c.readLog(ctx, id)
+	output, err := os.ReadFile(log)
 	if err != nil {
 		return nil // the activity has succeeded, only its output is lost
 	}
-	_, err = a.Output.Write(withoutTitle(log))
+	_, err = a.Output.Write(withoutTitle(output))
 	return err
 }
 

@@ -82,6 +82,17 @@ func (s *Server) reply(call dbus.Message) {
 	}, nil)
 }
 
+// checkSignature refuses a call whose arguments have other types than the
+// method's: the D-Bus library would convert them.
+func checkSignature(call dbus.Message) *dbus.Error {
+	method, _ := call.Headers[dbus.FieldMember].Value().(string)
+	got, _ := call.Headers[dbus.FieldSignature].Value().(dbus.Signature)
+	if want := dbuswire.Signature(method); got.String() != want {
+		return dbusError("InvalidArgs", fmt.Sprintf("%s has arguments of the types %q, not %q", method, want, got))
+	}
+	return nil
+}
+
 func sender(call dbus.Message) string {
 	name, _ := call.Headers[dbus.FieldSender].Value().(string)
 	return name
@@ -89,6 +100,9 @@ func sender(call dbus.Message) string {
 
 // begin answers a call and runs its job.
 func (s *Server) begin(call dbus.Message, id int32, j job) *dbus.Error {
+	if err := checkSignature(call); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(s.ctx)
 	if err := s.jobs.begin(id, sender(call), cancel); err != nil {
 		cancel()

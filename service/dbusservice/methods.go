@@ -23,7 +23,7 @@ func (s *Server) methods() map[string]any {
 	table := map[string]any{
 		dbuswire.GetJobID:  s.getJobID,
 		dbuswire.GetLogDir: func() (string, failure) { return s.logs.path, nil },
-		dbuswire.Cancel:    func(m message, id int32) failure { return s.jobs.stopJob(id, sender(m)) },
+		dbuswire.Cancel:    s.cancelJob,
 		"import": func(m message, id int32, file string) failure {
 			return s.begin(m, id, job{title: "Importing: " + file, run: importClosure(file)})
 		},
@@ -101,6 +101,13 @@ func (s *Server) getJobID(call dbus.Message) (int32, *dbus.Error) {
 		s.log.printf("Assigned job id: %d", id)
 	}
 	return id, err
+}
+
+func (s *Server) cancelJob(call dbus.Message, id int32) *dbus.Error {
+	if err := checkSignature(call); err != nil {
+		return err
+	}
+	return s.jobs.stopJob(id, sender(call))
 }
 
 // lists are the methods from a list to lines.

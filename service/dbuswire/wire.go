@@ -66,6 +66,24 @@ func Methods() []introspect.Method {
 	}
 }
 
+// Signature returns the types of the arguments that a method is called with, or
+// nothing if there is no such method.
+func Signature(method string) string { return signatures[method] }
+
+var signatures = func() map[string]string {
+	table := make(map[string]string)
+	for _, method := range Methods() {
+		var signature strings.Builder
+		for _, arg := range method.Args {
+			if arg.Direction == "in" {
+				signature.WriteString(arg.Type)
+			}
+		}
+		table[method.Name] = signature.String()
+	}
+	return table
+}()
+
 func activity(name string) introspect.Method {
 	return job(name, "derivation s", "container s", "type s", "arguments as")
 }
