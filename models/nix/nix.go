@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -102,16 +103,16 @@ func directory(variable, standard string) string {
 	return standard
 }
 
-// hashLength is the number of characters before the dash in the base name of
-// a store path.
-const hashLength = 32
+// storeEntry is the base name of a store path.
+var storeEntry = regexp.MustCompile(`^[0-9a-z]{32}-(.+)$`)
 
-// PackageName returns the base name of a path, without the hash if the path
-// is in the Nix store (host page, 4.1).
+// PackageName returns the base name of a path, without the hash if the path is
+// an entry of the Nix store (host page, 4.1).
 func PackageName(path string) string {
+	path = filepath.Clean(path)
 	name := filepath.Base(path)
-	if strings.HasPrefix(path, StoreDir()+"/") && len(name) > hashLength {
-		return name[hashLength+1:]
+	if entry := storeEntry.FindStringSubmatch(name); entry != nil && filepath.Dir(path) == StoreDir() {
+		return entry[1]
 	}
 	return name
 }
