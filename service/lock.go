@@ -71,13 +71,16 @@ func (l *Local) acquire(file lockFile) ([]lockedService, error) {
 // deployed any more. Without a lock nobody is notified. The lock is released
 // even if a service objects, or if it is not known which services there are:
 // whoever calls Unlock cannot go on anyway.
+//
+// With LocalConfig.OwnLocks it is an error if another process has acquired the
+// lock since somebody released it, and that lock stays.
 func (l *Local) Unlock(ctx context.Context, profile string) error {
 	if err := checkProfileName(profile); err != nil {
 		return err
 	}
 	file := newLockFile(profile)
-	services, err := lockedServices(file)
-	if errors.Is(err, ErrNotLocked) {
+	services, err := l.lockedServices(file)
+	if errors.Is(err, ErrNotLocked) || errors.Is(err, errTakenOver) {
 		return fmt.Errorf("unlock profile %q: %w", profile, err)
 	}
 	if err == nil {
@@ -89,11 +92,14 @@ func (l *Local) Unlock(ctx context.Context, profile string) error {
 	return nil
 }
 
+// errTakenOver says that a lock of this process is now held by somebody else.
+var errTakenOver = errors.New("the lock was released and acquired by others meanwhile, so that the system may have been changed twice at once")
+
 // lockedServices returns the services that were notified of a lock. Where the
 // lock file does not say it, as with the original's, they are those that are
 // deployed now. The file of another user is not believed: it would decide
 // which modules are executed.
-func lockedServices(file lockFile) ([]lockedService, error) {
+func (l *Local) lockedServices(file lockFile) ([]lockedService, error) {
 	found, err := file.open()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNotLocked
@@ -102,6 +108,9 @@ func lockedServices(file lockFile) ([]lockedService, error) {
 		return nil, err
 	}
 	defer found.close()
+	if holder := found.content.LockHolder; l.config.OwnLocks && !holder.isThisProcess() {
+		return nil, fmt.Errorf("%w: %s has it", errTakenOver, holder)
+	}
 	if found.content.Services == nil || !found.isOurs() {
 		return deployedServices(file.profile)
 	}

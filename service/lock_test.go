@@ -268,6 +268,26 @@ func TestUnlockOfForeignLocks(t *testing.T) {
 	}
 }
 
+// TestUnlockAfterTakeOver: who has lost its lock must not release that of
+// whoever has it now.
+func TestUnlockAfterTakeOver(t *testing.T) {
+	m := newTarget(t, service.LocalConfig{OwnLocks: true})
+	if err := m.Lock(t.Context(), "default"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(lockPath("default")); err != nil {
+		t.Fatal(err)
+	}
+	other := holderProcess(t)
+	err := m.Unlock(t.Context(), "default")
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("process %d", other.Process.Pid)) {
+		t.Errorf("error %v", err)
+	}
+	if !isLocked(t, "default") {
+		t.Error("the other's lock is released")
+	}
+}
+
 func TestUnlockWithoutLock(t *testing.T) {
 	t.Run("observed 11: services are not notified of an unlock without a lock", func(t *testing.T) {
 		m := newTarget(t, service.LocalConfig{})

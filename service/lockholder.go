@@ -92,6 +92,12 @@ func printable(text string) string {
 	return quoted[1 : len(quoted)-1]
 }
 
+// isThisProcess reports whether this process holds the lock.
+func (h LockHolder) isThisProcess() bool {
+	start, _ := processStart(os.Getpid())
+	return h.PID == os.Getpid() && h.ProcessStart == start && h.PIDNamespace == pidNamespace() && h.BootID == bootID()
+}
+
 // gone returns why the holder cannot exist any more, or nothing if it may. A
 // holder on another machine may always exist.
 func (h LockHolder) gone() string {
