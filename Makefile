@@ -3,8 +3,10 @@
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
-# Where the system bus reads policies.
+# Where the system bus reads policies, and where services are described.
 DBUSPOLICYDIR ?= /usr/share/dbus-1/system.d
+SYSTEMDDIR    ?= /usr/lib/systemd/system
+INITDIR       ?= /etc/init.d
 GO      ?= go
 GOTESTFLAGS ?=
 
@@ -50,6 +52,10 @@ install: build
 	for name in $$(bin/disnix --list-programs); do ln -sfn disnix $(DESTDIR)$(PREFIX)/bin/$$name; done
 	install -D -m 644 share/dysnomia/util $(DESTDIR)$(PREFIX)/share/dysnomia/util
 	install -D -m 644 share/dbus-1/system.d/disnix.conf $(DESTDIR)$(DBUSPOLICYDIR)/disnix.conf
+	install -d $(DESTDIR)$(SYSTEMDDIR) $(DESTDIR)$(INITDIR)
+	sed 's|@bindir@|$(PREFIX)/bin|g' share/systemd/system/disnix-service.service.in > $(DESTDIR)$(SYSTEMDDIR)/disnix-service.service
+	sed 's|@bindir@|$(PREFIX)/bin|g' share/init.d/disnix-service.in > $(DESTDIR)$(INITDIR)/disnix-service
+	chmod 755 $(DESTDIR)$(INITDIR)/disnix-service
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 

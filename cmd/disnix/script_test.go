@@ -48,6 +48,11 @@ func setupScript(env *testscript.Env) error {
 		}
 		env.Setenv(variable, path)
 	}
+	share, err := filepath.Abs("../../share")
+	if err != nil {
+		return err
+	}
+	env.Setenv("SHARE", share)
 	env.Setenv("NIX_REMOTE", "")
 	env.Setenv("DISNIX_CLIENT_INTERFACE", "disnix-run-activity")
 	configuration := "build-users-group =\nsandbox = false\nsubstituters =\n"
