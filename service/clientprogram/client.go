@@ -81,9 +81,8 @@ func tempDir() string { return os.TempDir() }
 
 // lines runs an operation and returns what it prints, also if it fails.
 func (c *Client) lines(ctx context.Context, operation string, args ...string) ([]string, error) {
-	var out strings.Builder
-	err := c.run(ctx, call{operation: operation, args: args, stdout: &out})
-	return split(out.String()), err
+	out, err := c.result(ctx, operation, args...)
+	return split(string(out)), err
 }
 
 // split returns the lines of an output; an unterminated last line counts.

@@ -275,6 +275,16 @@ func TestExportedSnapshots(t *testing.T) {
 	})
 }
 
+func TestEndlessResult(t *testing.T) {
+	client := script(t, "exec cat /dev/zero\n")
+	if paths, err := client.PrintInvalid(t.Context(), []string{"/a"}); paths != nil || err == nil || !strings.Contains(err.Error(), "its result is longer than") {
+		t.Errorf("%d paths, error %v", len(paths), err)
+	}
+	if manifest, err := client.QueryInstalled(t.Context(), "p"); manifest != nil || err == nil || !strings.Contains(err.Error(), "its result is longer than") {
+		t.Errorf("a manifest of %d bytes, error %v", len(manifest), err)
+	}
+}
+
 func TestResolvedPathsAreComplete(t *testing.T) {
 	client := script(t, "echo /only/one\n")
 	if _, err := client.ResolveSnapshots(t.Context(), []string{"c/k/1", "c/k/2"}); err == nil || !strings.Contains(err.Error(), "printed only 1 paths") {

@@ -15,16 +15,11 @@ func (c *Client) SetProfile(ctx context.Context, profile, path string) error {
 
 // QueryInstalled implements [service.Profiles].
 func (c *Client) QueryInstalled(ctx context.Context, profile string) ([]byte, error) {
-	var out bytes.Buffer
-	err := c.run(ctx, call{
-		operation: "query-installed",
-		args:      []string{"--target", c.address, "--profile", profile, "--query-installed"},
-		stdout:    &out,
-	})
-	if err != nil || len(bytes.TrimSpace(out.Bytes())) == 0 {
+	manifest, err := c.result(ctx, "query-installed", "--target", c.address, "--profile", profile, "--query-installed")
+	if err != nil || len(bytes.TrimSpace(manifest)) == 0 {
 		return nil, err
 	}
-	return out.Bytes(), nil
+	return manifest, nil
 }
 
 // Lock implements [service.Profiles].

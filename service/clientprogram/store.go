@@ -136,14 +136,13 @@ func removeTemporary(file string) {
 // a temporary file instead of the expression. What they print may come from
 // the target, so that no other file is read.
 func (c *Client) CaptureConfig(ctx context.Context) (string, error) {
-	var out strings.Builder
-	err := c.run(ctx, call{operation: "capture-config", args: []string{"--capture-config", "--target", c.address}, stdout: &out})
+	out, err := c.result(ctx, "capture-config", "--capture-config", "--target", c.address)
 	if err != nil {
 		return "", err
 	}
-	file := strings.TrimSpace(out.String())
+	file := strings.TrimSpace(string(out))
 	if !strings.HasPrefix(file, "/") || strings.Contains(file, "\n") {
-		return out.String(), nil
+		return string(out), nil
 	}
 	if info, err := os.Lstat(file); err == nil && (!isTemporary(file) || !info.Mode().IsRegular()) {
 		return "", fmt.Errorf("read the captured configuration: %s is not a file in %s", file, tempDir())
