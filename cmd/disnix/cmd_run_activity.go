@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-
 	"github.com/urfave/cli/v2"
 
 	"github.com/disnix-go/disnix/service"
@@ -17,12 +15,15 @@ func runActivityProgram() *program {
 	return &program{
 		name:     "disnix-run-activity",
 		summary:  "Carries out one deployment activity on this machine",
-		synopsis: []string{"OPERATION [OPTION]... [PATH]..."},
+		synopsis: []string{"OPERATION [OPTION]... [PATH]...", "--serve"},
 		description: `
 Carries out a single activity on this machine, in this process. As a client
 interface it deploys to the machine of the coordinator; on a target it is what
-a remote client calls.`,
-		groups:      clientInterfaceGroups(),
+a remote client calls. With --serve it carries out any number of activities for
+a client that speaks a protocol of its own on the standard input and output.`,
+		groups: append(clientInterfaceGroups(), optionGroup{"Session options", []cli.Flag{
+			&cli.BoolFlag{Name: "serve", Usage: "Serves a client on the standard input and output, as disnix-ssh-client does on a target"},
+		}}),
 		environment: []entry{profileVariable, nixStateVariable, stateDirVariable, temporaryVariable},
 		examples: []entry{
 			{"disnix-run-activity --activate --type process --container process --arguments runtimeDir=/run /nix/store/...-server", "Activate a component:"},
@@ -106,6 +107,9 @@ func operationFlags() []cli.Flag {
 }
 
 func runActivity(inv *invocation) error {
+	if inv.Bool("serve") {
+		return serveSession(inv)
+	}
 	o, err := inv.activityOptions()
 	if err != nil {
 		return err
@@ -117,7 +121,7 @@ func runActivity(inv *invocation) error {
 	here := service.NewLocal(host, service.LocalConfig{Log: inv.stderr, Purpose: lockPurpose})
 	ctx := inv.Context.Context
 	if o.Operation == "shell" {
-		ctx = context.WithoutCancel(ctx) // Ctrl-C is for what runs in the shell
+		ctx = withoutInterrupts(ctx)
 	}
 	status, err := activitycmd.Run(ctx, here, o, activitycmd.Streams{
 		Stdin: inv.stdin, Stdout: inv.stdout, Stderr: inv.stderr,
