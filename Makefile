@@ -10,7 +10,7 @@ INITDIR       ?= /etc/init.d
 GO      ?= go
 GOTESTFLAGS ?=
 
-.PHONY: all build demo test bench lint setup setup-race setup-bus install clean
+.PHONY: all build demo test bench lint setup setup-race setup-bus setup-ssh install clean
 
 all: build
 
@@ -24,7 +24,7 @@ demo: setup build
 
 # The race detector would let every program that the tests start sleep for a
 # second when it ends.
-test: setup setup-race setup-bus
+test: setup setup-race setup-bus setup-ssh
 	GORACE=atexit_sleep_ms=0 $(GO) test -race $(GOTESTFLAGS) ./...
 
 bench:
@@ -46,6 +46,10 @@ setup-race:
 # What the tests of disnix-service need: a bus and other programs that use it.
 setup-bus:
 	@scripts/install-missing dbus-daemon:dbus-daemon dbus-send:dbus-bin gdbus:libglib2.0-bin
+
+# What the tests of the SSH client need: a server.
+setup-ssh:
+	@scripts/install-missing /usr/sbin/sshd:openssh-server ssh-keygen:openssh-client
 
 install: build
 	install -D -m 755 bin/disnix $(DESTDIR)$(PREFIX)/bin/disnix

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	dbusclient "github.com/disnix-go/disnix/client-dbus"
+	sshclient "github.com/disnix-go/disnix/client-ssh"
 	"github.com/disnix-go/disnix/coordinator"
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/plugins"
@@ -40,6 +41,9 @@ func connector(r coordinator.Reporter, local service.LocalConfig) (coordinator.C
 		address, err := target.Address()
 		if err != nil {
 			return nil, fmt.Errorf("find the address: %w", err)
+		}
+		if target.ClientInterface == "disnix-ssh-client" {
+			return sshclient.Dial(ctx, address, sshclient.Config{Log: log})
 		}
 		return clientprogram.New(target.ClientInterface, address, clientprogram.Config{Log: log})
 	}, nil

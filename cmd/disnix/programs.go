@@ -19,6 +19,7 @@ func programs() []*program {
 		compareProgram(),
 		normalizeInfraProgram(),
 		runActivityProgram(),
+		sshClientProgram(),
 		clientProgram(),
 		serviceProgram(),
 		tmpfileProgram(),

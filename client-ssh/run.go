@@ -1,0 +1,350 @@
+package sshclient
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// lateOutput is how long the output of processes that a plugin leaves
+	// behind is waited for after its end.
+	lateOutput = 100 * time.Millisecond
+	// stopTimeout is how long a cancelled program may take to end.
+	stopTimeout = 10 * time.Second
+	// tailSize is how much of the diagnostics becomes part of an error.
+	tailSize = 16 << 10
+	// maxBanner is how much a login shell may print before a program begins.
+	maxBanner = 64 << 10
+)
+
+// command is one run of a program on the target.
+type command struct {
+	operation string // for errors
+	words     []string
+	stdin     io.Reader
+	// stdout and stderr may be nil: output is discarded, diagnostics go to the
+	// client's log.
+	stdout, stderr io.Writer
+	// leaves says that processes may stay behind that keep the output open.
+	leaves bool
+}
+
+// A CommandError says that a program on the target did not succeed.
+type CommandError struct {
+	Program   string
+	Operation string // for example activate
+	Stderr    string // the last lines of its diagnostics
+	Err       error
+	status    int
+}
+
+func (e *CommandError) Error() string {
+	text := fmt.Sprintf("%s --%s: %v", e.Program, e.Operation, e.Err)
+	if message := strings.TrimSpace(e.Stderr); message != "" {
+		text += ":\n" + message
+	}
+	return text
+}
+
+func (e *CommandError) Unwrap() error { return e.Err }
+
+// ExitStatus returns that of the program, or 255 if it has none.
+func (e *CommandError) ExitStatus() int { return e.status }
+
+// starter makes the login shell get out of the way: after what it may print
+// comes a line with a mark and the number of the process group, and then only
+// what the program prints.
+const starter = `echo "$0:$$"; exec "$@"`
+
+// run runs a program on the target and waits for it.
+func (l *link) run(ctx context.Context, c command, log io.Writer) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	mark := rand.Text()
+	p, err := l.start("exec sh -c "+quote(append([]string{starter, mark}, c.words...)...), nil)
+	if err != nil {
+		return fmt.Errorf("run %s --%s: %w", c.words[0], c.operation, err)
+	}
+	diagnostics := &tail{next: c.stderr}
+	if c.stderr == nil {
+		diagnostics.next = log
+	}
+	output := &unmarked{mark: mark + ":", next: c.stdout, group: make(chan int, 1)}
+	if output.next == nil {
+		output.next = io.Discard
+	}
+	status, err := l.await(ctx, p, c, newOutlet(output), newOutlet(diagnostics))
+	if err == nil {
+		err = status.err()
+	}
+	switch {
+	case err == nil && !output.begun:
+		err = errors.New("the login shell did not start it")
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	}
+	message := string(diagnostics.kept)
+	if !output.begun {
+		message += printable(output.banner)
+	}
+	code := 255
+	if status.known && status.signal == "" && status.status != 0 {
+		code = status.status
+	}
+	return &CommandError{Program: c.words[0], Operation: c.operation, Stderr: message, Err: err, status: code}
+}
+
+// await passes on the streams of a program until its end.
+func (l *link) await(ctx context.Context, p *process, c command, stdout, stderr *outlet) (exitStatus, error) {
+	unread := make(chan error, 1)
+	go func() {
+		if err := send(p.channel, c.stdin); err != nil {
+			unread <- err
+			return
+		}
+		_ = p.channel.CloseWrite()
+	}()
+	drained := make(chan struct{})
+	var copying sync.WaitGroup
+	copying.Go(func() { stdout.drain(p.channel) })
+	copying.Go(func() { stderr.drain(p.stderr) })
+	go func() {
+		copying.Wait()
+		close(drained)
+	}()
+	group := stdout.next.(*unmarked).group
+	select {
+	case <-p.exited:
+	case <-ctx.Done():
+		l.stop(p, group)
+	case <-stdout.broken:
+		l.stop(p, group)
+	case err := <-unread:
+		l.stop(p, group)
+		_ = p.channel.Close()
+		return exitStatus{}, err
+	case <-l.done:
+		return exitStatus{}, l.err
+	}
+	if c.leaves {
+		detachWhenQuiet(drained, stdout, stderr)
+	} else {
+		select {
+		case <-drained:
+			_ = p.channel.Close()
+		case <-ctx.Done():
+			_ = p.channel.Close()
+		case <-stdout.broken:
+			_ = p.channel.Close()
+		case <-l.done:
+			return exitStatus{}, l.err
+		}
+	}
+	if err := errors.Join(stdout.detach(), stderr.detach()); err != nil {
+		return p.status, err
+	}
+	select {
+	case <-p.exited:
+		if !p.status.known {
+			return p.status, l.lost(p.status.err())
+		}
+		return p.status, nil
+	default:
+		return exitStatus{}, l.lost(errors.New("it does not end"))
+	}
+}
+
+// send copies the input, which may be nil, to a program. It returns only errors
+// of the input: a program may end before it has read everything.
+func send(w io.Writer, input io.Reader) error {
+	if input == nil {
+		return nil
+	}
+	source := &source{Reader: input}
+	_, _ = io.Copy(w, source)
+	return source.err
+}
+
+// source remembers why its reader has failed.
+type source struct {
+	io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+// detachWhenQuiet waits until the output has ended, or nothing has come for a
+// while.
+func detachWhenQuiet(drained <-chan struct{}, stdout, stderr *outlet) {
+	timer := time.NewTimer(lateOutput)
+	defer timer.Stop()
+	for {
+		select {
+		case <-drained:
+			return
+		case <-stdout.active:
+		case <-stderr.active:
+		case <-timer.C:
+			return
+		}
+		timer.Reset(lateOutput)
+	}
+}
+
+// stop ends a program and what it has started.
+func (l *link) stop(p *process, group <-chan int) {
+	var number int
+	select {
+	case number = <-group:
+	default:
+		_ = p.channel.Close() // it has not begun
+		return
+	}
+	for _, name := range []string{"TERM", "KILL"} {
+		killer, err := l.start(quote("kill", "-s", name, "--", "-"+strconv.Itoa(number)), nil)
+		if err != nil {
+			return
+		}
+		timer := time.NewTimer(stopTimeout)
+		defer timer.Stop()
+		select {
+		case <-p.exited:
+		case <-l.done:
+		case <-timer.C:
+			_ = killer.channel.Close()
+			continue
+		}
+		_ = killer.channel.Close()
+		return
+	}
+}
+
+// outlet passes on output until it is detached; afterwards it is dropped, so
+// that processes that stay behind are not held up.
+type outlet struct {
+	active chan struct{} // has a token if something has come
+	broken chan struct{} // closed when the writer fails
+
+	mu       sync.Mutex
+	next     io.Writer
+	detached bool
+	err      error
+}
+
+func newOutlet(next io.Writer) *outlet {
+	return &outlet{next: next, active: make(chan struct{}, 1), broken: make(chan struct{})}
+}
+
+func (o *outlet) drain(r io.Reader) {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := r.Read(buffer)
+		o.write(buffer[:n])
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (o *outlet) write(p []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.detached || o.err != nil || len(p) == 0 {
+		return
+	}
+	if _, o.err = o.next.Write(p); o.err != nil {
+		close(o.broken)
+	}
+	select {
+	case o.active <- struct{}{}:
+	default:
+	}
+}
+
+func (o *outlet) detach() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.detached = true
+	return o.err
+}
+
+// unmarked passes on what comes after the line with the mark.
+type unmarked struct {
+	mark   string
+	next   io.Writer
+	group  chan int // gets the number of the process group
+	begun  bool
+	banner []byte
+}
+
+func (u *unmarked) Write(p []byte) (int, error) {
+	if u.begun {
+		return u.next.Write(p)
+	}
+	u.banner = append(u.banner, p...)
+	_, after, found := bytes.Cut(u.banner, []byte(u.mark))
+	number, rest, complete := bytes.Cut(after, []byte("\n"))
+	if !found || !complete {
+		if len(u.banner) > maxBanner {
+			return 0, fmt.Errorf("the login shell prints without end: %s", printable(u.banner))
+		}
+		return len(p), nil
+	}
+	group, err := strconv.Atoi(string(number))
+	if err != nil || group <= 1 {
+		return 0, fmt.Errorf("the login shell prints something else than a process number: %s", printable(number))
+	}
+	u.begun = true
+	u.group <- group
+	u.banner = nil
+	if len(rest) == 0 {
+		return len(p), nil
+	}
+	if _, err := u.next.Write(rest); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// tail passes on what is written and keeps the end of it.
+type tail struct {
+	next io.Writer // may be nil
+	kept []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.kept = append(t.kept, p...)
+	if excess := len(t.kept) - tailSize; excess > 0 {
+		t.kept = append(t.kept[:0], t.kept[excess:]...)
+	}
+	if t.next != nil {
+		return t.next.Write(p)
+	}
+	return len(p), nil
+}
+
+// printable returns the beginning of a text for an error, without anything
+// that a terminal would obey.
+func printable(text []byte) string {
+	if len(text) > 512 {
+		text = text[:512]
+	}
+	return strconv.Quote(strings.TrimSpace(string(text)))
+}

@@ -1,0 +1,235 @@
+package sshclient_test
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
+)
+
+// programs is the directory with the programs that the tests run on targets.
+var programs string
+
+func TestMain(m *testing.M) {
+	os.Exit(withPrograms(m))
+}
+
+// withPrograms builds the programs: those of this version, and below original/
+// some that know only the command line of the original.
+func withPrograms(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "disnix-programs-")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		programs = dir
+		err = buildPrograms(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+func buildPrograms(dir string) error {
+	build := exec.Command("go", "build", "-o", filepath.Join(dir, "disnix"), "../cmd/disnix")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the programs: %w\n%s", err, out)
+	}
+	original := filepath.Join(dir, "original")
+	err := errors.Join(os.Mkdir(original, 0o755),
+		os.Symlink("disnix", filepath.Join(dir, "disnix-run-activity")),
+		os.Symlink("disnix", filepath.Join(dir, "disnix-tmpfile")),
+		os.Symlink("../disnix", filepath.Join(original, "disnix-tmpfile")))
+	for _, name := range []string{"disnix-run-activity", "disnix-other"} {
+		script := fmt.Sprintf(`#!/bin/sh
+case " $* " in
+*" --serve "*) echo "$0: unrecognized option '--serve'" >&2; echo "Usage: $0 OPERATION"; exit 1;;
+esac
+[ -z "$COMMANDS_LOG" ] || printf '%%s\n' "$@" >> "$COMMANDS_LOG"
+exec %s/disnix-run-activity "$@"
+`, dir)
+		err = errors.Join(err, os.WriteFile(filepath.Join(original, name), []byte(script), 0o755))
+	}
+	return err
+}
+
+// host is an sshd on this machine, behind a link that counts connections and
+// can be cut.
+type host struct {
+	*testing.T
+	address string // of the link, host:port
+	home    string // of the user of the client
+	key     ssh.PublicKey
+
+	mu    sync.Mutex
+	count int
+	conns []net.Conn
+}
+
+// newHost starts an sshd whose sessions have the environment of the test at
+// this moment, with this PATH. The environment of the client is set up so that
+// it can log in.
+func newHost(t *testing.T, path string, configuration ...string) *host {
+	t.Helper()
+	dir := t.TempDir()
+	h := &host{T: t, home: filepath.Join(dir, "home")}
+	for _, d := range []string{"home/.ssh", "host"} {
+		h.must(os.MkdirAll(filepath.Join(dir, d), 0o700))
+	}
+	h.key = h.newKey(filepath.Join(dir, "host/key"))
+	user := h.newKey(filepath.Join(h.home, ".ssh/id_ed25519"))
+	h.must(os.WriteFile(filepath.Join(dir, "host/authorized"), ssh.MarshalAuthorizedKey(user), 0o600))
+	settings := []string{"PATH=" + path}
+	for _, variable := range []string{
+		"NIX_STORE_DIR", "NIX_STATE_DIR", "NIX_LOG_DIR", "NIX_CONF_DIR", "NIX_REMOTE", "NIX_LOCALSTATE_DIR", "TMPDIR", "COMMANDS_LOG",
+		"DYSNOMIA_STATEDIR", "DYSNOMIA_MODULES_PATH", "DYSNOMIA_CONTAINERS_PATH", "DYSNOMIA_PROPERTIES",
+	} {
+		if value, ok := os.LookupEnv(variable); ok {
+			settings = append(settings, variable+"="+value)
+		}
+	}
+	port := h.startSSHD(dir, append(configuration, "SetEnv "+strings.Join(settings, " ")))
+	h.listen(port)
+	t.Setenv("HOME", h.home)
+	t.Setenv("SSH_AUTH_SOCK", "")
+	t.Setenv("SSH_OPTS", "")
+	t.Setenv("SSH_USER", "")
+	t.Setenv("DISNIX_REMOTE_CLIENT", "")
+	h.know(h.key)
+	return h
+}
+
+func (h *host) must(err error) {
+	h.Helper()
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
+// newKey writes a private key to a file and returns the public one.
+func (h *host) newKey(file string) ssh.PublicKey {
+	h.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	h.must(err)
+	block, err := ssh.MarshalPrivateKey(private, "")
+	h.must(err)
+	h.must(os.WriteFile(file, pem.EncodeToMemory(block), 0o600))
+	signer, err := ssh.NewSignerFromKey(private)
+	h.must(err)
+	return signer.PublicKey()
+}
+
+// know makes key the only one that the client knows of the host.
+func (h *host) know(key ssh.PublicKey) {
+	h.Helper()
+	line := knownhosts.Line([]string{knownhosts.Normalize(h.address)}, key)
+	h.must(os.WriteFile(filepath.Join(h.home, ".ssh/known_hosts"), []byte(line+"\n"), 0o600))
+}
+
+// startSSHD starts the server and returns its port.
+func (h *host) startSSHD(dir string, configuration []string) string {
+	h.Helper()
+	if os.Geteuid() == 0 {
+		h.must(os.MkdirAll("/run/sshd", 0o755)) // it insists on it
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	h.must(err)
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	h.must(listener.Close())
+	lines := append([]string{
+		"ListenAddress 127.0.0.1:" + port,
+		"HostKey " + dir + "/host/key",
+		"AuthorizedKeysFile " + dir + "/host/authorized",
+		"PidFile none", "StrictModes no", "UsePAM no", "PermitRootLogin yes", "PasswordAuthentication no",
+		"MaxSessions 100", "MaxStartups 100", "PrintMotd no", "UseDNS no",
+	}, configuration...)
+	file := dir + "/host/sshd_config"
+	h.must(os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
+	log, err := os.Create(dir + "/host/log")
+	h.must(err)
+	defer log.Close()
+	server := exec.Command("/usr/sbin/sshd", "-D", "-e", "-f", file)
+	server.Stderr = log
+	h.must(server.Start())
+	h.Cleanup(func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+		if content, err := os.ReadFile(log.Name()); h.Failed() && err == nil {
+			h.Logf("sshd: %s", content)
+		}
+	})
+	for {
+		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err == nil {
+			_ = conn.Close()
+			return port
+		}
+		if content, _ := os.ReadFile(log.Name()); strings.Contains(string(content), "fatal") || h.Context().Err() != nil {
+			h.Fatalf("sshd: %s", content)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// listen opens the link to the server.
+func (h *host) listen(port string) {
+	h.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	h.must(err)
+	h.Cleanup(func() { _ = listener.Close(); h.cut() })
+	h.address = listener.Addr().String()
+	go func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", "127.0.0.1:"+port)
+			if err != nil {
+				_ = near.Close()
+				continue
+			}
+			h.mu.Lock()
+			h.count++
+			h.conns = append(h.conns, near, far)
+			h.mu.Unlock()
+			go h.pass(far, near)
+			go h.pass(near, far)
+		}
+	}()
+}
+
+func (h *host) pass(to, from net.Conn) {
+	_, _ = io.Copy(to, from)
+	_ = to.Close()
+}
+
+// cut ends all connections.
+func (h *host) cut() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, conn := range h.conns {
+		_ = conn.Close()
+	}
+}
+
+// connections returns how many there were.
+func (h *host) connections() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.count
+}
