@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-
 	"github.com/urfave/cli/v2"
 
 	"github.com/disnix-go/disnix/dysnomia"
@@ -72,9 +70,7 @@ func runDysnomia(inv *invocation) error {
 		Stderr:      inv.stderr,
 	}
 	if inv.Bool("shell") {
-		// Ctrl-C is for what runs in the shell.
-		ctx := context.WithoutCancel(inv.Context.Context)
-		err = host.Shell(ctx, request, dysnomia.ShellSession{
+		err = host.Shell(withoutInterrupts(inv.Context.Context), request, dysnomia.ShellSession{
 			Command: inv.String("command"), Stdin: inv.stdin, Stdout: inv.stdout, Stderr: inv.stderr,
 		})
 	} else {

@@ -26,3 +26,10 @@ func cancelledBySignals(ctx context.Context) (context.Context, context.CancelFun
 	context.AfterFunc(ctx, stopInterrupt)
 	return ctx, func() { stopInterrupt(); stop() }
 }
+
+// withoutInterrupts returns a context for a shell session: a Ctrl-C is for what
+// runs in the shell, from now on to the end of the process.
+func withoutInterrupts(ctx context.Context) context.Context {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT)
+	return context.WithoutCancel(ctx)
+}
