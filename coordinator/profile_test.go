@@ -11,6 +11,7 @@ import (
 
 func TestProfileName(t *testing.T) {
 	local := &models.Target{ClientInterface: "disnix-run-activity"}
+	service := &models.Target{ClientInterface: "disnix-client"}
 	remote := &models.Target{ClientInterface: "disnix-ssh-client"}
 	for _, test := range []struct {
 		name           string
@@ -19,6 +20,8 @@ func TestProfileName(t *testing.T) {
 	}{
 		{"one local target", models.Infrastructure{"a": local, "b": remote}, "a", "default"},
 		{"several local targets", models.Infrastructure{"a": local, "b": local, "c": remote}, "a", "default@a"},
+		{"one through the service", models.Infrastructure{"a": local, "b": service, "c": remote}, "b", "default@b"},
+		{"all through the service", models.Infrastructure{"a": service, "b": service}, "a", "default@a"},
 		{"a remote target beside them", models.Infrastructure{"a": local, "b": local, "c": remote}, "c", "default"},
 		{"unknown target", models.Infrastructure{"a": local, "b": local}, "x", "default"},
 		{"another program of that name", models.Infrastructure{

@@ -5,9 +5,12 @@ import (
 	"strings"
 )
 
-// localClientInterface is the client for this machine. Logical targets that
-// use it may have one address: they are told apart by their names.
-const localClientInterface = "disnix-run-activity"
+// ReachesThisMachine tells whether the target is this machine, because of its
+// client: disnix-run-activity, or disnix-client, which asks the service here.
+// Such logical targets may have one address: they are told apart by their names.
+func (t *Target) ReachesThisMachine() bool {
+	return t.ClientInterface == "disnix-run-activity" || t.ClientInterface == "disnix-client"
+}
 
 // Validate reports every mistake in the infrastructure, as [Problems]: targets
 // without cores, client interface or address, and addresses that two targets
@@ -23,7 +26,7 @@ func (i Infrastructure) Validate() error {
 		target := i[name]
 		problems = append(problems, target.problems()...)
 		address, err := target.Address()
-		if err != nil || target.ClientInterface == localClientInterface {
+		if err != nil || target.ReachesThisMachine() {
 			continue
 		}
 		if users[address] == nil {

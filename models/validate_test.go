@@ -233,6 +233,7 @@ func TestValidateAcceptsWhatIsNoMistake(t *testing.T) {
 		"logical targets of this machine": func(m *models.Manifest) {
 			addTarget(m, "a", "localhost", "disnix-run-activity")
 			addTarget(m, "b", "localhost", "disnix-run-activity")
+			addTarget(m, "c", "localhost", "disnix-client")
 		},
 		"one provider on two targets": func(m *models.Manifest) {
 			addTarget(m, "node2", "node2.lan", "disnix-ssh-client")
