@@ -168,7 +168,7 @@ func TestValidate(t *testing.T) {
 			"addresses that several targets have",
 			func(m *models.Manifest) {
 				addTarget(m, "node2", "node1.lan", "disnix-ssh-client")
-				addTarget(m, "node3", "node1.lan", "disnix-client")
+				addTarget(m, "node3", "node1.lan", "disnix-soap-client")
 			},
 			[]string{`targets "node1", "node2", "node3" have the same address "node1.lan": they would overwrite each other's profile`},
 		},
