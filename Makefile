@@ -10,7 +10,7 @@ INITDIR       ?= /etc/init.d
 GO      ?= go
 GOTESTFLAGS ?=
 
-.PHONY: all build demo test bench lint setup setup-race setup-bus setup-ssh install clean
+.PHONY: all build demo test bench lint setup setup-race setup-bus setup-ssh setup-lab install clean
 
 all: build
 
@@ -24,7 +24,7 @@ demo: setup build
 
 # The race detector would let every program that the tests start sleep for a
 # second when it ends.
-test: setup setup-race setup-bus setup-ssh
+test: setup setup-race setup-bus setup-ssh setup-lab
 	GORACE=atexit_sleep_ms=0 $(GO) test -race $(GOTESTFLAGS) ./...
 
 bench:
@@ -46,6 +46,11 @@ setup-race:
 # What the tests of disnix-service need: a bus and other programs that use it.
 setup-bus:
 	@scripts/install-missing dbus-daemon:dbus-daemon dbus-send:dbus-bin gdbus:libglib2.0-bin
+
+# What hosts of the test lab need.
+setup-lab:
+	@scripts/install-missing ip:iproute2 tc:iproute2 nsenter:util-linux setpriv:util-linux \
+		/usr/sbin/sshd:openssh-server ssh:openssh-client dbus-daemon:dbus-daemon dbus-send:dbus-bin ps:procps perl:perl
 
 # What the tests of the SSH client need: a server.
 setup-ssh:

@@ -1,0 +1,166 @@
+package lab
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// endVariable tells the test program how it is to end while it has a lab.
+const endVariable = "LAB_TEST_END"
+
+// TestNothingIsLeft ends test programs that have a lab in every way and looks
+// for what is left of it.
+func TestNothingIsLeft(t *testing.T) {
+	if end := os.Getenv(endVariable); end != "" {
+		endWithLab(t, end)
+		return
+	}
+	for _, end := range []string{"return", "fail", "panic", "exit", "kill"} {
+		t.Run(end, func(t *testing.T) {
+			temporary := t.TempDir()
+			cmd := exec.Command(os.Args[0], "-test.run=^TestNothingIsLeft$", "-test.timeout=1m")
+			cmd.Env = append(os.Environ(), endVariable+"="+end, "TMPDIR="+temporary)
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			namespaces := readNamespaces(t, bufio.NewScanner(out), func() {
+				if end == "kill" {
+					_ = cmd.Process.Kill()
+				}
+			})
+			if err := cmd.Wait(); (err == nil) != (end == "return") {
+				t.Errorf("the test program ended with %v", err)
+			}
+			if len(namespaces) < 9 {
+				t.Fatalf("the lab had only the namespaces %q", namespaces)
+			}
+			eventually(t, "nobody is in the lab's namespaces", func() bool { return len(inhabitants(t, namespaces)) == 0 })
+			requireNoTraces(t)
+			if end == "return" || end == "fail" {
+				requireEmpty(t, temporary)
+			}
+		})
+	}
+}
+
+// endWithLab makes a lab, lists its namespaces and ends.
+func endWithLab(t *testing.T, end string) {
+	l := New(t)
+	a, b := l.Host("node1"), l.Host("node2")
+	// One process that nobody waits for, and one that ignores all signals.
+	a.Run(t, "sh", "-c", "sleep 600 > /dev/null 2>&1 &")
+	b.Run(t, "sh", "-c", "(trap '' HUP INT TERM PIPE; exec setsid sleep 600) > /dev/null 2>&1 &")
+	for _, pid := range []int{l.keeper.Process.Pid, a.init.Process.Pid, b.init.Process.Pid} {
+		for _, namespace := range namespacesOf(fmt.Sprint(pid)) {
+			if !slices.Contains(namespacesOf("self"), namespace) {
+				fmt.Println("namespace", namespace)
+			}
+		}
+	}
+	fmt.Println("made")
+	switch end {
+	case "fail":
+		t.Fatal("the test fails")
+	case "panic":
+		panic("the test panics")
+	case "exit":
+		os.Exit(3)
+	case "kill":
+		select {}
+	}
+}
+
+// readNamespaces calls made when the lab is made.
+func readNamespaces(t *testing.T, lines *bufio.Scanner, made func()) []string {
+	t.Helper()
+	var namespaces []string
+	for lines.Scan() {
+		if namespace, ok := strings.CutPrefix(lines.Text(), "namespace "); ok {
+			namespaces = append(namespaces, namespace)
+		}
+		if lines.Text() == "made" {
+			made()
+		}
+	}
+	return namespaces
+}
+
+func namespacesOf(pid string) []string {
+	var namespaces []string
+	for _, kind := range []string{"mnt", "net", "pid", "uts", "ipc"} {
+		if namespace, err := os.Readlink(filepath.Join("/proc", pid, "ns", kind)); err == nil {
+			namespaces = append(namespaces, namespace)
+		}
+	}
+	return namespaces
+}
+
+// inhabitants returns the processes that are in any of the namespaces.
+func inhabitants(t *testing.T, namespaces []string) []string {
+	t.Helper()
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(processes, func(process string) bool {
+		return !slices.ContainsFunc(namespacesOf(filepath.Base(process)), func(namespace string) bool {
+			return slices.Contains(namespaces, namespace)
+		})
+	})
+}
+
+// requireNoTraces looks for mounts and links of a lab on the machine.
+func requireNoTraces(t *testing.T) {
+	t.Helper()
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(mounts)) {
+		if strings.Contains(line, storage+"/disks") || strings.Contains(line, "- tmpfs lab ") {
+			t.Errorf("a mount is left: %s", line)
+		}
+	}
+	links, err := exec.Command("ip", "-oneline", "link").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(links)) {
+		if strings.Contains(line, "switch") || strings.Contains(line, "port") || strings.Contains(line, "veth") {
+			t.Errorf("a link is left: %s", line)
+		}
+	}
+}
+
+func requireEmpty(t *testing.T, dir string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		t.Errorf("a file is left: %s", entry.Name())
+	}
+}
+
+func TestSeveralLabs(t *testing.T) {
+	first, second := New(t), New(t)
+	a, b := first.Host("node1"), second.Host("node1")
+	a.WriteFile(t, "/etc/motd", "first\n", 0o644)
+	b.WriteFile(t, "/etc/motd", "second\n", 0o644)
+	for h, want := range map[*Host]string{a: "first\n", b: "second\n"} {
+		if got := h.Run(t, "ssh", "node1", "cat", "/etc/motd"); got != want {
+			t.Errorf("found %q instead of %q", got, want)
+		}
+	}
+}
