@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disnix-go/disnix/coordinator/journal"
 	"github.com/disnix-go/disnix/coordinator/plan"
 	"github.com/disnix-go/disnix/models"
 	"github.com/disnix-go/disnix/models/modelstest"
@@ -100,6 +101,41 @@ func BenchmarkRandomSchedule(b *testing.B) {
 			}
 			b.ReportMetric(ratio/float64(b.N), "ratio")
 			b.ReportMetric(nominal/float64(b.N), "nominal-ratio")
+		})
+	}
+}
+
+// BenchmarkJournalledTransition is [BenchmarkTransitionOverhead] with a
+// journal. The difference is mostly the wait for the disk.
+func BenchmarkJournalledTransition(b *testing.B) {
+	for _, shape := range []struct {
+		name     string
+		manifest *models.Manifest
+	}{
+		{"flat", modelstest.Flat(10_000, 100, 1)},
+		{"random", modelstest.Random(1, 10_000, 3, 100, 1)},
+		{"chain", modelstest.Chain(1_000, 100, 1)},
+	} {
+		b.Run(shape.name, func(b *testing.B) {
+			p, err := plan.New(nil, shape.manifest, plan.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			place := journal.Place{Dir: b.TempDir(), Profile: "default"}
+			for b.Loop() {
+				d := &Deployment{Manifest: shape.manifest, Reporter: silent{}, Targets: NewTargets(shape.manifest.Infrastructure, inMemory)}
+				d.journal, err = journal.Create(place, journal.Description{}, journal.Run{}, len(p.Steps))
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := d.Transition(b.Context(), p); err != nil {
+					b.Fatal(err)
+				}
+				if err := d.journal.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(len(p.Steps)), "µs/step")
 		})
 	}
 }

@@ -132,7 +132,9 @@ func (t *transition) back(ctx context.Context) error {
 	}))
 	failed := make(map[*plan.Step]bool)
 	for _, s := range present {
-		failed[s] = t.journal.Of(newEdition.action(s)).Result == journal.Failed
+		o := t.journal.Of(newEdition.action(s))
+		failed[s] = o.Kind == journal.Activate && o.Result == journal.Failed ||
+			o.Kind == journal.Deactivate && o.Before == journal.Failed
 	}
 	t.Reporter.Progress("", "Executing deactivation of services:")
 	if err := t.carryOn(ctx, present, newEdition, func(s *plan.Step) bool { return failed[s] }); err != nil {

@@ -180,3 +180,37 @@ func TestAManifestThatWasChangedIsRefused(t *testing.T) {
 	_, err = m.recover(t.Context(), journal.Back)
 	errorContains(t, err, "read the new manifest", "no such file")
 }
+
+// TestAnAbortedDeploymentStopsWhatItStarted tells a plugin that cannot stop
+// what runs from one that cannot stop what it could not start.
+func TestAnAbortedDeploymentStopsWhatItStarted(t *testing.T) {
+	t.Run("what runs must be stopped", func(t *testing.T) {
+		m := movedDatabase(t)
+		m.failOn("node2 activate app", "node2 deactivate db")
+		if err := m.upgrade().Deploy(t.Context()); err == nil {
+			t.Fatal("the deployment did not fail")
+		}
+		m.failOn("node2 deactivate db")
+		_, err := m.recover(t.Context(), journal.Back)
+		errorContains(t, err, `deactivate service "db"`)
+		m.failOn()
+		_, err = m.recover(t.Context(), journal.Back)
+		must(t, err)
+		if wrong := m.wrong(journal.Back); len(wrong) > 0 {
+			t.Error(list(wrong))
+		}
+	})
+	t.Run("what never ran may refuse", func(t *testing.T) {
+		m := movedDatabase(t)
+		m.failOn("node2 activate db", "node2 deactivate db", "node1 activate db")
+		if err := m.upgrade().Deploy(t.Context()); err == nil {
+			t.Fatal("the deployment did not fail")
+		}
+		m.failOn("node2 deactivate db")
+		_, err := m.recover(t.Context(), journal.Back)
+		must(t, err)
+		if wrong := m.wrong(journal.Back); len(wrong) > 0 {
+			t.Error(list(wrong))
+		}
+	})
+}

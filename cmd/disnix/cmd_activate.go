@@ -48,6 +48,11 @@ func runActivate(inv *invocation) error {
 		return err
 	}
 	defer s.Close()
+	if !s.Bool("dry-run") {
+		if err := s.checkUnfinished(); err != nil {
+			return err
+		}
+	}
 	d, err := s.manifestPair("A manifest file has to be specified!")
 	if err != nil {
 		return err

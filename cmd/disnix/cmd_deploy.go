@@ -38,6 +38,9 @@ everything is put back as it was.`,
 				return err
 			}
 			defer s.Close()
+			if err := s.checkUnfinished(); err != nil {
+				return err
+			}
 			manifest, path, err := s.givenManifest("A manifest file has to be specified!")
 			if err != nil {
 				return err

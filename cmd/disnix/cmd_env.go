@@ -27,6 +27,8 @@ func envProgram() *program {
 			"--undeploy -i infrastructure_nix [OPTION]...",
 			"--rollback [OPTION]...",
 			"--switch-to-generation NUM [OPTION]...",
+			"--resume [OPTION]...",
+			"--abort [OPTION]...",
 			"--list-generations [OPTION]...",
 			"--delete-generations SPEC [OPTION]...",
 			"--delete-all-generations [OPTION]...",
@@ -39,12 +41,18 @@ obsolete and starts what is new, in the order of the dependencies. What did not
 change is not touched. If a service cannot be started, everything is put back
 as it was.
 
-Every deployment is recorded as a generation, to which you can go back.`,
+Every deployment is recorded as a generation, to which you can go back.
+
+While it is carried out, a journal is kept. If this program dies, or cannot
+bring the system into order, --resume completes the deployment and --abort
+undoes it; until then, there can be no other.`,
 		groups: []optionGroup{
 			{"Models", append(modelFlags(), interfaceFlag(), targetPropertyFlag())},
 			{"Operations", []cli.Flag{
 				&cli.BoolFlag{Name: "rollback", Usage: "Goes back to the configuration that was deployed before the present one"},
 				&cli.IntFlag{Name: "switch-to-generation", Usage: "Deploys the generation `NUM` again"},
+				&cli.BoolFlag{Name: "resume", Usage: "Completes an interrupted deployment, with the options that it was begun with"},
+				&cli.BoolFlag{Name: "abort", Usage: "Undoes an interrupted deployment: the former configuration becomes active again"},
 				&cli.BoolFlag{Name: "list-generations", Usage: "Lists what was deployed and when"},
 				&cli.StringFlag{Name: "delete-generations", Usage: "Deletes the generations of `SPEC`: numbers, '<n>d' for those older than n days, '+<n>' for all but the newest n, or 'old'"},
 				&cli.BoolFlag{Name: "delete-all-generations", Usage: "Deletes all generations: nothing is known of the deployed system any more"},
@@ -85,7 +93,7 @@ func deployExitStatus() []entry {
 		{"0", "The system is deployed as described"},
 		{"1", "Something failed: the former configuration is still deployed, or deployed again"},
 		{"2", "The new services are active, but the migration of state failed; the messages say which command completes it"},
-		{"3", "The deployment failed, and it could not be undone completely; the messages say what is where"},
+		{"3", "The deployment failed, and it could not be undone completely; the messages say what is where, and how to go on"},
 	}
 }
 
@@ -101,11 +109,16 @@ func runEnv(inv *invocation) error {
 		return err
 	}
 	defer s.Close()
-	operation := inv.last("rollback", "switch-to-generation", "list-generations", "delete-generations", "delete-all-generations")
+	operation := inv.last("rollback", "switch-to-generation", "resume", "abort", "list-generations", "delete-generations", "delete-all-generations")
 	if inv.Bool("json") && !inv.Bool("dry-run") && operation != "list-generations" {
 		return usageError{errors.New("option '--json' needs '--dry-run' or '--list-generations'")}
 	}
+	if err := s.checkBefore(operation); err != nil {
+		return err
+	}
 	switch operation {
+	case "resume", "abort":
+		return s.endUnfinished(operation == "abort")
 	case "list-generations":
 		return s.listGenerations()
 	case "delete-generations":
@@ -127,6 +140,21 @@ func runEnv(inv *invocation) error {
 	default:
 		return s.deployModels()
 	}
+}
+
+// checkBefore refuses operations that are not possible now.
+func (s *session) checkBefore(operation string) error {
+	switch operation {
+	case "resume", "abort":
+		if s.Bool("dry-run") {
+			return usageError{fmt.Errorf("option '--dry-run' cannot be used with '--%s'", operation)}
+		}
+	case "", "rollback", "switch-to-generation":
+		if !s.Bool("dry-run") {
+			return s.checkUnfinished()
+		}
+	}
+	return nil
 }
 
 func (s *session) listGenerations() error {
@@ -247,6 +275,10 @@ func (s *session) completeDeployment(manifest, previous *models.Manifest) (*coor
 		return nil, err
 	}
 	d.PreviousIsLatest = s.String("old-manifest") == ""
+	d.Purpose = s.name
+	if !options.NoCoordinatorProfile { // otherwise nothing is recorded here
+		d.Journal = s.journalPlace()
+	}
 	return d, nil
 }
 

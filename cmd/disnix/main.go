@@ -25,6 +25,10 @@ func main() {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	invoked := filepath.Base(args[0])
 	terminal := &console{stdin: stdin, stdout: stdout, stderr: stderr}
+	if err := injectFaults(); err != nil {
+		fmt.Fprintf(stderr, "%s: %v\n", invoked, err)
+		return 1
+	}
 	if p := findProgram(invoked); p != nil {
 		return p.main(ctx, invoked, args[1:], terminal)
 	}

@@ -101,7 +101,7 @@ func (s *session) deployment(manifest, previous *models.Manifest, options coordi
 	}
 	config.Log = s.reporter.Output("")
 	here := service.NewLocal(host, config)
-	targets := coordinator.NewTargets(coordinator.ReachableInfrastructure(manifest, previous), connect)
+	targets := coordinator.NewTargets(coordinator.ReachableInfrastructure(manifest, previous), withFaults(connect))
 	s.closers = append(s.closers, func() { _ = targets.Close() })
 	options.Profile = s.profile
 	options.CoordinatorProfileDir = s.String("coordinator-profile-path")

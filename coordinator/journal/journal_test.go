@@ -78,6 +78,9 @@ func TestJournalTellsWhatWasDone(t *testing.T) {
 	if state.New != description.New || state.Old != description.Old || len(state.Runs) != 1 || state.Runs[0].User != "alice" {
 		t.Errorf("the deployment is %+v", state)
 	}
+	if o := state.Of(activate("a")); o.Kind != journal.Deactivate || o.Before != journal.Done {
+		t.Errorf("the latest action is %+v", o)
+	}
 	if state.Phase != journal.Transition || !state.Begun(journal.Locking) || state.Begun(journal.Profiles) {
 		t.Errorf("the phase is %q", state.Phase)
 	}

@@ -126,6 +126,9 @@ const (
 type Outcome struct {
 	Action
 	Result Result
+	// Before is the result of the latest action of the opposite kind, if there
+	// was one: of the activation, for a deactivation.
+	Before Result
 }
 
 // State is what a journal says.
@@ -223,7 +226,13 @@ func (s *State) begin(id int, a Action) {
 	if a.Kind == Activate && s.direction() == Back {
 		s.forgetMigration()
 	}
-	o := &Outcome{a, InDoubt}
+	o := &Outcome{Action: a, Result: InDoubt}
+	if previous := s.outcomes[a.thing()]; previous != nil {
+		o.Before = previous.Before
+		if previous.Kind != a.Kind {
+			o.Before = previous.Result
+		}
+	}
 	s.outcomes[a.thing()] = o
 	s.begins[id] = o
 }

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/disnix-go/disnix/coordinator"
+	"github.com/disnix-go/disnix/coordinator/journal"
+	"github.com/disnix-go/disnix/service"
+)
+
+// journalPlace is where deployments of the profile are recorded while they
+// are carried out.
+func (s *session) journalPlace() *journal.Place {
+	return &journal.Place{
+		Dir:     s.profileDir,
+		Profile: s.profile,
+		Protect: func(link, path string) error { return service.ProtectFromGC(s.Context.Context, link, path) },
+	}
+}
+
+// checkUnfinished fails if an earlier deployment must be completed or undone
+// first.
+func (s *session) checkUnfinished() error {
+	return coordinator.CheckUnfinished(*s.journalPlace(), coordinator.Options{
+		Profile:               s.profile,
+		CoordinatorProfileDir: s.String("coordinator-profile-path"),
+	})
+}
+
+// endUnfinished completes an unfinished deployment, or undoes it.
+func (s *session) endUnfinished(abort bool) error {
+	j, err := journal.Open(*s.journalPlace())
+	if errors.Is(err, journal.ErrNone) {
+		return fail("[coordinator]: There is no unfinished deployment of profile %q in %s", s.profile, s.profileDir)
+	}
+	var running *journal.UnfinishedError
+	if errors.As(err, &running) {
+		return s.checkUnfinished()
+	}
+	if err != nil {
+		return err
+	}
+	d, err := s.recordedDeployment(j)
+	if err != nil {
+		return errors.Join(err, j.Leave())
+	}
+	if abort {
+		return deployStatus(d.Abort(s.Context.Context, j))
+	}
+	return deployStatus(d.Resume(s.Context.Context, j))
+}
+
+func (s *session) recordedDeployment(j *journal.Journal) (*coordinator.Deployment, error) {
+	recorded, err := coordinator.ReadRecorded(j.State())
+	if err != nil {
+		return nil, err
+	}
+	d, err := s.deployment(recorded.Manifest, recorded.Previous, recorded.Options)
+	if err != nil {
+		return nil, err
+	}
+	d.ManifestPath, d.PreviousPath = recorded.ManifestPath, recorded.PreviousPath
+	d.Purpose = s.name
+	return d, nil
+}
