@@ -173,25 +173,12 @@ func TestJobIDs(t *testing.T) {
 			}
 		}
 		if err := mine.call("unlock", id, "p").Err; err != nil {
-			t.Error(err)
+			t.Fatal(err)
 		}
+		mine.await(fmt.Sprint("finish ", id))
 	})
 	if calls := fmt.Sprint(fake.Calls()); calls != "[lock[p] unlock[p]]" {
 		t.Errorf("the target was asked %s", calls)
-	}
-}
-
-func TestVanishedCallersGiveTheirIDsBack(t *testing.T) {
-	serveFake(t, new(servicetest.Fake))
-	stays, goes := newRaw(t), newRaw(t)
-	kept, lost := stays.newID(), goes.newID()
-	_ = goes.conn.Close()
-	// The bus tells the service in order, so it knows it when it answers.
-	if next := stays.newID(); next != lost+1 {
-		t.Errorf("ids %d, %d, %d", kept, lost, next)
-	}
-	if err := stays.call("lock", kept, "p").Err; err != nil {
-		t.Error(err)
 	}
 }
 
