@@ -142,13 +142,16 @@ func (d *Deployment) mostActions(steps int) int {
 // deployment.
 func (d *Deployment) endJournal(err error) {
 	var failed *DeployError
-	end := d.journal.Close
-	if errors.As(err, &failed) && failed.Outcome != OldStands {
-		end = d.journal.Leave
+	end, option := d.journal.Close, "--resume"
+	if errors.As(err, &failed) {
+		option = "--abort"
+		if failed.Outcome != OldStands {
+			end = d.journal.Leave
+		}
 	}
 	if err := end(); err != nil {
 		d.Reporter.Problem("", fmt.Sprintf("Cannot end the journal: %v\n"+
-			"If the next deployment complains about it, %s", err, "complete this one with: "+d.recoveryCommand("--resume")))
+			"If the next deployment complains about it, run: %s", err, d.recoveryCommand(option)))
 	}
 }
 

@@ -43,7 +43,7 @@ func createFile(place Place, begin []record, actions int) (file *os.File, state 
 			}
 		}
 	}
-	temporary, err := os.CreateTemp(place.Dir, ".journal-") // mode 0600
+	temporary, err := openTemporary(place.Path() + ".new")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -55,6 +55,45 @@ func createFile(place Place, begin []record, actions int) (file *os.File, state 
 		return nil, nil, errors.Join(err, temporary.Close())
 	}
 	return temporary, state, nil
+}
+
+// openTemporary opens an empty file that belongs to this process. What another
+// coordinator has left there, which died before it had begun, is discarded.
+func openTemporary(path string) (*os.File, error) {
+	for {
+		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+			return nil, errors.Join(fmt.Errorf("another deployment is about to begin: %w", err), file.Close())
+		}
+		ours, err := isAt(file, path)
+		if err == nil && ours {
+			if ours, err = isOnlyName(file); err == nil && !ours {
+				err = os.Remove(path) // it has become a journal
+			}
+		}
+		if err == nil && ours {
+			err = file.Truncate(0)
+		}
+		if err == nil && ours {
+			return file, nil
+		}
+		if err = errors.Join(err, file.Close()); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// isOnlyName reports whether a file has no other name.
+func isOnlyName(file *os.File) (bool, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return false, err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && stat.Nlink == 1, nil
 }
 
 // fill writes the first records and takes room for the others.
@@ -81,9 +120,6 @@ func fill(file *os.File, begin []record, actions int) (*State, error) {
 
 // publish gives the file its name.
 func publish(file *os.File, place Place) error {
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return fmt.Errorf("lock it: %w", err)
-	}
 	if err := os.Link(file.Name(), place.Path()); err != nil {
 		return err
 	}

@@ -257,6 +257,28 @@ func TestACoordinatorThatDiesAtTheVeryEnd(t *testing.T) {
 	}
 }
 
+// TestRemainsOfACoordinatorThatDiedAtTheVeryBeginning are a file that is not
+// complete, or one that has got its final name, too.
+func TestRemainsOfACoordinatorThatDiedAtTheVeryBeginning(t *testing.T) {
+	place := newPlace(t)
+	unfinished := place.Path() + ".new"
+	must(t, os.WriteFile(unfinished, []byte("unfinished"), 0o600))
+	j := create(t, place)
+	must(t, os.Link(place.Path(), unfinished))
+	must(t, j.Close())
+	ended, err := os.ReadFile(place.Path() + ".last")
+	must(t, err)
+	j = create(t, place)
+	must(t, j.Leave())
+	reopen(t, place)
+	if names := list(t, place.Dir); names != "default.journal default.journal.last" {
+		t.Errorf("there are: %s", names)
+	}
+	if after, err := os.ReadFile(place.Path() + ".last"); err != nil || !bytes.Equal(after, ended) {
+		t.Errorf("the former journal was changed: %v", err)
+	}
+}
+
 func list(t *testing.T, dir string) string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
