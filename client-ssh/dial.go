@@ -15,10 +15,9 @@ import (
 )
 
 const (
-	// connectTimeout bounds the wait for a TCP connection, loginTimeout that
-	// for the rest until the user is logged in.
+	// connectTimeout bounds the wait for a TCP connection, and again that until
+	// the user is logged in, unless ConnectTimeout says something else.
 	connectTimeout = 10 * time.Second
-	loginTimeout   = 15 * time.Second
 	// keepAlive is the interval between signs of life that the target is asked
 	// for, keepAliveTimeout how long it may take to give one.
 	keepAlive        = 4 * time.Second
@@ -103,7 +102,7 @@ func connect(ctx context.Context, s *settings, via *ssh.Client) (*ssh.Client, er
 	}
 	id := loadIdentity(s)
 	defer id.Close()
-	ctx, cancel := context.WithTimeoutCause(ctx, loginTimeout, fmt.Errorf("no login within %s: is it an ssh server that listens there?", loginTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf("no login within %s: is it an ssh server that listens there?", s.timeout))
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	c, channels, requests, err := ssh.NewClientConn(conn, address, &ssh.ClientConfig{

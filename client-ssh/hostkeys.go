@@ -78,7 +78,7 @@ var certificateAlgorithms = []string{
 // several keys shows one of them; nil if none is known.
 func (h *hostKeys) algorithms() []string {
 	var unknown *knownhosts.KeyError
-	if err := h.check(h.address(), noAddress{}, noKey{}); !errors.As(err, &unknown) || len(unknown.Want) == 0 {
+	if err := h.known(noAddress{}, noKey{}); !errors.As(err, &unknown) || len(unknown.Want) == 0 {
 		return nil
 	}
 	algorithms := slices.Clone(certificateAlgorithms)
@@ -98,7 +98,11 @@ func (h *hostKeys) algorithms() []string {
 
 // verify is the callback for a connection.
 func (h *hostKeys) verify(_ string, remote net.Addr, key ssh.PublicKey) error {
-	err := h.check(h.address(), remote, key)
+	err := h.known(remote, key)
+	if certificate, ok := key.(*ssh.Certificate); ok && err != nil {
+		key = certificate.Key // it may be known without its authority
+		err = h.known(remote, key)
+	}
 	var unknown *knownhosts.KeyError
 	if err == nil {
 		return nil
@@ -126,6 +130,24 @@ func (h *hostKeys) verify(_ string, remote net.Addr, key ssh.PublicKey) error {
 	failure.Hint = fmt.Sprintf("somebody may be listening in, or the host was installed anew; find out which. Only in the latter case remove the old key (%s:%d) with 'ssh-keygen -f %s -R %q'",
 		known.Filename, known.Line, known.Filename, name)
 	return failure
+}
+
+// known checks a key. As with OpenSSH, one that is known for the host without
+// its port is good, too.
+func (h *hostKeys) known(remote net.Addr, key ssh.PublicKey) error {
+	err := h.check(h.address(), remote, key)
+	host, port, splitErr := net.SplitHostPort(h.address())
+	if err == nil || splitErr != nil || port == "22" {
+		return err
+	}
+	var known *knownhosts.KeyError
+	if errors.As(err, &known) && len(known.Want) > 0 {
+		return err
+	}
+	if _, revoked := err.(*knownhosts.RevokedError); revoked || h.check(net.JoinHostPort(host, "22"), remote, key) != nil {
+		return err
+	}
+	return nil
 }
 
 // learning lets one connection at a time add keys.

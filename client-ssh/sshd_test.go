@@ -74,6 +74,8 @@ type host struct {
 	address string // of the link, host:port
 	home    string // of the user of the client
 	key     ssh.PublicKey
+	// authority has signed the key.
+	authority ssh.PublicKey
 
 	mu    sync.Mutex
 	count int
@@ -91,15 +93,16 @@ func newHost(t *testing.T, path string, configuration ...string) *host {
 		h.must(os.MkdirAll(filepath.Join(dir, d), 0o700))
 	}
 	h.key = h.newKey(filepath.Join(dir, "host/key"))
+	h.certify(filepath.Join(dir, "host/certificate"))
 	user := h.newKey(filepath.Join(h.home, ".ssh/id_ed25519"))
 	h.must(os.WriteFile(filepath.Join(dir, "host/authorized"), ssh.MarshalAuthorizedKey(user), 0o600))
-	settings := []string{"PATH=" + path}
+	settings := []string{fmt.Sprintf("%q", "PATH="+path)}
 	for _, variable := range []string{
 		"NIX_STORE_DIR", "NIX_STATE_DIR", "NIX_LOG_DIR", "NIX_CONF_DIR", "NIX_REMOTE", "NIX_LOCALSTATE_DIR", "TMPDIR", "COMMANDS_LOG",
 		"DYSNOMIA_STATEDIR", "DYSNOMIA_MODULES_PATH", "DYSNOMIA_CONTAINERS_PATH", "DYSNOMIA_PROPERTIES",
 	} {
 		if value, ok := os.LookupEnv(variable); ok {
-			settings = append(settings, variable+"="+value)
+			settings = append(settings, fmt.Sprintf("%q", variable+"="+value))
 		}
 	}
 	port := h.startSSHD(dir, append(configuration, "SetEnv "+strings.Join(settings, " ")))
@@ -133,6 +136,19 @@ func (h *host) newKey(file string) ssh.PublicKey {
 	return signer.PublicKey()
 }
 
+// certify lets an authority sign the host's key.
+func (h *host) certify(file string) {
+	h.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	h.must(err)
+	authority, err := ssh.NewSignerFromKey(private)
+	h.must(err)
+	certificate := &ssh.Certificate{Key: h.key, CertType: ssh.HostCert, ValidPrincipals: []string{"127.0.0.1"}, ValidBefore: ssh.CertTimeInfinity}
+	h.must(certificate.SignCert(rand.Reader, authority))
+	h.must(os.WriteFile(file, ssh.MarshalAuthorizedKey(certificate), 0o600))
+	h.authority = authority.PublicKey()
+}
+
 // know makes key the only one that the client knows of the host.
 func (h *host) know(key ssh.PublicKey) {
 	h.Helper()
@@ -153,6 +169,7 @@ func (h *host) startSSHD(dir string, configuration []string) string {
 	lines := append([]string{
 		"ListenAddress 127.0.0.1:" + port,
 		"HostKey " + dir + "/host/key",
+		"HostCertificate " + dir + "/host/certificate",
 		"AuthorizedKeysFile " + dir + "/host/authorized",
 		"PidFile none", "StrictModes no", "UsePAM no", "PermitRootLogin yes", "PasswordAuthentication no",
 		"MaxSessions 100", "MaxStartups 100", "PrintMotd no", "UseDNS no",
