@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -19,7 +22,8 @@ import (
 type liveReporter struct {
 	mu      sync.Mutex
 	out     io.Writer
-	width   func() int
+	frame   bytes.Buffer // what the current update changes on the screen
+	size    func() (columns, rows int)
 	now     func() time.Time
 	started time.Time
 	drawn   int // lines of the display that are on the screen
@@ -47,12 +51,12 @@ var _ coordinator.Reporter = (*liveReporter)(nil)
 func newLiveReporter(terminal *os.File) *liveReporter {
 	r := &liveReporter{
 		out: terminal,
-		width: func() int {
-			columns, _, err := term.GetSize(int(terminal.Fd()))
-			if err != nil || columns <= 0 {
-				return 80
+		size: func() (int, int) {
+			columns, rows, err := term.GetSize(int(terminal.Fd()))
+			if err != nil || columns <= 0 || rows <= 0 {
+				return 80, 24
 			}
-			return columns
+			return columns, rows
 		},
 		now:     time.Now,
 		started: time.Now(),
@@ -86,6 +90,7 @@ func (r *liveReporter) Close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.erase()
+	r.flush()
 }
 
 // Progress shows what the coordinator does for good, and what a target does
@@ -94,7 +99,7 @@ func (r *liveReporter) Progress(target, message string) {
 	r.update(func() {
 		if target == "" {
 			clear(r.latest)
-			r.line(origin("") + message)
+			r.print("", message)
 			return
 		}
 		r.latest[target] = message
@@ -102,7 +107,7 @@ func (r *liveReporter) Progress(target, message string) {
 }
 
 func (r *liveReporter) Problem(target, message string) {
-	r.update(func() { r.line(origin(target) + message) })
+	r.update(func() { r.print(target, message) })
 }
 
 func (r *liveReporter) Notice(text string) {
@@ -146,12 +151,13 @@ func (r *liveReporter) StepFinished(step *plan.Step, elapsed time.Duration, err 
 
 func (r *liveReporter) Output(target string) io.Writer {
 	return r.lines.writer(target, func(line string) {
-		r.update(func() { r.line(origin(target) + printable(line)) })
+		r.update(func() { r.line(origin(target) + line) })
 	})
 }
 
 // update erases the display, lets change print lines and change the state,
-// and draws the display again.
+// and draws the display again. All of it reaches the terminal in one write:
+// there is no moment at which the display is missing, so it does not flicker.
 func (r *liveReporter) update(change func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -160,25 +166,38 @@ func (r *liveReporter) update(change func()) {
 		change()
 	}
 	r.draw()
+	r.flush()
 }
 
-func (r *liveReporter) line(text string) { fmt.Fprintln(r.out, text) }
+func (r *liveReporter) flush() {
+	r.out.Write(r.frame.Bytes())
+	r.frame.Reset()
+}
+
+// print writes a message, which may have several lines, above the display.
+func (r *liveReporter) print(target, message string) {
+	for i, line := range strings.Split(message, "\n") {
+		if i == 0 {
+			line = origin(target) + line
+		}
+		r.line(line)
+	}
+}
+
+func (r *liveReporter) line(text string) { fmt.Fprintln(&r.frame, printable(text)) }
 
 func (r *liveReporter) erase() {
 	if r.drawn > 0 {
-		fmt.Fprintf(r.out, "\x1b[%dA\r\x1b[J", r.drawn)
+		fmt.Fprintf(&r.frame, "\x1b[%dA\r\x1b[J", r.drawn)
 		r.drawn = 0
 	}
 }
 
 func (r *liveReporter) draw() {
-	lines := r.displayLines()
-	columns := r.width() - 1
+	columns, rows := r.size()
+	lines := r.displayLines(rows)
 	for _, line := range lines {
-		if runes := []rune(line); len(runes) > columns {
-			line = string(runes[:columns])
-		}
-		fmt.Fprintln(r.out, line)
+		r.line(fit(line, columns-1))
 	}
 	r.drawn = len(lines)
 }
@@ -186,8 +205,10 @@ func (r *liveReporter) draw() {
 // maxRunningLines bounds the display on systems with many targets.
 const maxRunningLines = 12
 
-// displayLines is one line per running step, then one with the totals.
-func (r *liveReporter) displayLines() []string {
+// displayLines is one line per running step, then one with the totals; fewer
+// than the terminal has rows, because what has scrolled off the screen cannot
+// be erased.
+func (r *liveReporter) displayLines(rows int) []string {
 	var lines []string
 	now := r.now()
 	for _, running := range r.running {
@@ -196,14 +217,17 @@ func (r *liveReporter) displayLines() []string {
 	for _, target := range sortedNames(r.latest) {
 		lines = append(lines, "  "+origin(target)+r.latest[target])
 	}
-	if excess := len(lines) - maxRunningLines; excess > 0 {
-		lines = append(lines[:maxRunningLines], fmt.Sprintf("  and %d more", excess))
+	// The lines about what is left out, the totals and the cursor take a row each.
+	limit := max(0, min(maxRunningLines, rows-3))
+	if excess := len(lines) - limit; excess > 0 {
+		lines = append(lines[:limit], fmt.Sprintf("  and %d more", excess))
 	}
 	total := fmt.Sprintf("%s elapsed", formatElapsed(now.Sub(r.started)))
 	if r.total > 0 {
 		total = fmt.Sprintf("%d of %d steps, %d running, %d failed, %s", r.done, r.total, len(r.running), r.failed, total)
 	}
-	return append(lines, total)
+	lines = append(lines, total)
+	return lines[max(0, len(lines)-max(0, rows-1)):]
 }
 
 func describeStep(step *plan.Step) string {
@@ -218,11 +242,28 @@ func formatElapsed(d time.Duration) string {
 	return d.Round(time.Second).String()
 }
 
+// fit shortens a line of the display to a number of columns, so that it takes
+// one row. Characters beyond ASCII may be two columns wide, and count as such;
+// line breaks and tabs become blanks.
+func fit(line string, columns int) string {
+	line = strings.NewReplacer("\n", " ", "\t", " ").Replace(line)
+	for i, r := range line {
+		columns--
+		if r >= utf8.RuneSelf {
+			columns--
+		}
+		if columns < 0 {
+			return line[:i]
+		}
+	}
+	return line
+}
+
 // printable replaces control characters, so that what a plugin prints cannot
 // disturb the display.
 func printable(line string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\t' || r == 0x7f {
+		if unicode.IsControl(r) && r != '\t' {
 			return '?'
 		}
 		return r
