@@ -121,7 +121,7 @@ func (inv *invocation) startService(logFile string) error {
 
 // serveDetached is what the process in the background does. Its standard error
 // is the log file.
-func (inv *invocation) serveDetached(process *daemon.Process, files serviceFiles) (err error) {
+func (inv *invocation) serveDetached(process *daemon.Process, files serviceFiles) error {
 	fail := func(status daemon.Status, reason error) error {
 		return errors.Join(reason, process.Report(status, reason))
 	}
@@ -132,15 +132,14 @@ func (inv *invocation) serveDetached(process *daemon.Process, files serviceFiles
 	if err != nil {
 		return fail(daemon.PIDFileFailed, err)
 	}
-	defer func() { err = errors.Join(err, pidFile.Remove()) }()
 	server, err := inv.listen(files.logDir)
-	if err != nil {
-		return fail(daemon.InitFailed, err)
+	if err != nil { // whoever waits for the report may try again at once
+		return fail(daemon.InitFailed, errors.Join(err, pidFile.Remove()))
 	}
 	if err := process.Report(daemon.Ready, nil); err != nil {
 		fmt.Fprintf(inv.stderr, "%s: report that the service is ready: %v\n", inv.name, err)
 	}
-	return server.Serve(inv.Context.Context)
+	return errors.Join(server.Serve(inv.Context.Context), pidFile.Remove())
 }
 
 // listen offers this machine on the bus.
