@@ -216,6 +216,7 @@ func TestTransitionRoughEdges(t *testing.T) {
 			var running, most atomic.Int32
 			s.onCall = func(ctx context.Context, _ string, _ servicetest.Call) error {
 				most.Store(max(most.Load(), running.Add(1)))
+				time.Sleep(time.Second) // until all have begun that may
 				cancel()
 				time.Sleep(time.Second)
 				running.Add(-1)

@@ -35,7 +35,11 @@ func (inv *invocation) newSession() (*session, error) {
 	}
 	reporter, stop := inv.reporter()
 	forget := context.AfterFunc(inv.Context.Context, func() {
-		reporter.Problem("", "Interrupted: completing what is under way and undoing what was done. "+
+		undoing := " and undoing what was done"
+		if inv.Bool("resume") || inv.Bool("abort") {
+			undoing = ""
+		}
+		reporter.Problem("", "Interrupted: completing what is under way"+undoing+". "+
 			"A second interrupt ends this program at once and leaves everything as it is.")
 	})
 	return &session{

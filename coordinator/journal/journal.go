@@ -44,7 +44,7 @@ func (p Place) last() string { return p.Path() + ".last" }
 // roots returns the links that protect the manifests, by manifest.
 func (p Place) roots(d Description) map[string]string {
 	roots := map[string]string{p.Path() + "-new": d.New}
-	if d.Old != "" {
+	if d.Old != "" && d.Old != d.New {
 		roots[p.Path()+"-old"] = d.Old
 	}
 	return roots
