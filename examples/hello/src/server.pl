@@ -6,7 +6,7 @@ use IO::Socket::INET;
 use POSIX qw(setsid);
 
 my $listener = IO::Socket::INET->new(
-    LocalAddr => '127.0.0.1', LocalPort => @port@, Listen => 16, ReuseAddr => 1,
+    LocalAddr => $ENV{listenAddress} // '127.0.0.1', LocalPort => @port@, Listen => 16, ReuseAddr => 1,
 ) or die "cannot listen on port @port@: $@\n";
 
 daemonize("$ENV{runtimeDir}/hello-server.pid");

@@ -1,0 +1,81 @@
+package network
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+// noticed is by when a deployment must have given up a target that is lost.
+const noticed = time.Minute
+
+// TestLinkCutBeforeTransition cuts off the target of the gateway in the phases
+// of an upgrade that come before the transition: nothing changes, and the same
+// command completes the upgrade as soon as the target is back.
+func TestLinkCutBeforeTransition(t *testing.T) {
+	// The coordinator waits at a fault point, so that the link is cut before
+	// the operation begins but after the phase was announced.
+	for phase, c := range map[string]struct{ announced, fault string }{
+		"distribution": {"Distributing intra-dependency closures", "target/import:delay=2s"},
+		"lock":         {"Acquiring locks", "target/lock:delay=2s"},
+	} {
+		t.Run(phase, func(t *testing.T) {
+			t.Parallel()
+			s := newSystem(t)
+			s.coordinator.Run(t, deployment(first, "Hello")...)
+			output, err := s.cutDuring(t, c.announced, deployment(first, "Good morning", "DISNIX_FAULT="+c.fault))
+			if err == nil {
+				t.Fatalf("the upgrade succeeded without its target:\n%s", output)
+			}
+			if !strings.Contains(output, `target "node2"`) || !strings.Contains(output, "the target does not answer any more") {
+				t.Errorf("the output does not say what happened:\n%s", output)
+			}
+			s.RestoreLink(s.nodes["node2"])
+			s.requireGreeting(t, "Hello")
+			s.requireUnlocked(t)
+			s.coordinator.Run(t, deployment(first, "Good morning")...)
+			s.requireGreeting(t, "Good morning")
+			s.requireUnlocked(t)
+		})
+	}
+}
+
+// cutDuring runs a command on the coordinator and cuts the link of node2 when
+// a line of its output contains a text. It returns the output and how the
+// command ended.
+func (s *system) cutDuring(t *testing.T, announced string, command []string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), noticed)
+	defer cancel()
+	cmd := s.coordinator.Command(ctx, command...)
+	in, out := io.Pipe()
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- cmd.Wait()
+		_ = out.Close()
+	}()
+	var output strings.Builder
+	cut := false
+	for lines := bufio.NewScanner(in); lines.Scan(); {
+		output.WriteString(lines.Text() + "\n")
+		if !cut && strings.Contains(lines.Text(), announced) {
+			s.CutLink(s.nodes["node2"])
+			cut = true
+		}
+	}
+	err := <-ended
+	if !cut {
+		t.Fatalf("the output never contains %q:\n%s", announced, output.String())
+	}
+	if ctx.Err() != nil {
+		t.Fatalf("the loss of the target was not noticed within %v:\n%s", noticed, output.String())
+	}
+	return output.String(), err
+}
