@@ -86,7 +86,7 @@ func TestQueryReportsMappingsWithoutService(t *testing.T) {
 	delete(m.Services, "77ab")
 	q := query(m)
 	for name, write := range map[string]func(io.Writer) error{
-		"services": q.WriteServices, "containers": q.WriteContainers, "nix": q.WriteNix, "xml": q.WriteXML,
+		"services": q.WriteServices, "containers": q.WriteContainers, "nix": q.WriteNix, "xml": q.WriteXML, "json": q.WriteJSON,
 	} {
 		var b bytes.Buffer
 		err := write(&b)
@@ -99,7 +99,7 @@ func TestQueryReportsMappingsWithoutService(t *testing.T) {
 func TestQueryReportsFailureOfTheOutput(t *testing.T) {
 	q := query(sample())
 	for name, write := range map[string]func(io.Writer) error{
-		"services": q.WriteServices, "containers": q.WriteContainers, "nix": q.WriteNix, "xml": q.WriteXML,
+		"services": q.WriteServices, "containers": q.WriteContainers, "nix": q.WriteNix, "xml": q.WriteXML, "json": q.WriteJSON,
 		"manifest": sample().WriteXML,
 	} {
 		if err := write(fullWriter{}); !errors.Is(err, errFull) {

@@ -22,13 +22,14 @@ Asks all targets of an infrastructure what is deployed to them, and prints
 their answers. Nothing is printed unless every target answers.`,
 		groups: options(append(infrastructureFlags(),
 			profileFlag(),
-			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "services", Usage: "Output `FORMAT`: services, containers, nix or xml; 'services' if not given"},
+			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "services", Usage: "Output `FORMAT`: services, containers, nix, xml or json; 'services' if not given"},
 			showTraceFlag(),
 		)...),
 		environment: []entry{profileVariable, interfaceVariable, targetPropertyVariable},
 		examples: []entry{
 			{"disnix-query infrastructure.nix", "What is installed?"},
 			{"disnix-query -f nix infrastructure.nix > installed.nix", "The complete manifests of the targets, as a Nix expression:"},
+			{"disnix-query -f json infrastructure.nix", "The same for other programs:"},
 		},
 		action: runQuery,
 	}
@@ -72,8 +73,10 @@ func queryWriter(format string) (func(models.QueryResult, io.Writer) error, erro
 		return models.QueryResult.WriteNix, nil
 	case "xml":
 		return models.QueryResult.WriteXML, nil
+	case "json":
+		return models.QueryResult.WriteJSON, nil
 	default:
-		return nil, usageError{fmt.Errorf("unknown format %q: it must be services, containers, nix or xml", format)}
+		return nil, usageError{fmt.Errorf("unknown format %q: it must be services, containers, nix, xml or json", format)}
 	}
 }
 

@@ -140,6 +140,16 @@ func TestBatches(t *testing.T) {
 		path := fmt.Sprintf("/nix/store/%032d-a-package-with-a-name", i)
 		paths = append(paths, path, path)
 	}
+	t.Run("transition 18: no closure is too long for a command line", func(t *testing.T) { testBatches(t, paths) })
+	for range closure.Batches(nil) {
+		t.Error("a batch of nothing")
+	}
+	for range closure.Batches(paths) {
+		break
+	}
+}
+
+func testBatches(t *testing.T, paths []string) {
 	var joined []string
 	batches := 0
 	for batch := range closure.Batches(paths) {
@@ -154,12 +164,6 @@ func TestBatches(t *testing.T) {
 	}
 	if batches < 2 || batches > 6 {
 		t.Errorf("%d batches", batches)
-	}
-	for range closure.Batches(nil) {
-		t.Error("a batch of nothing")
-	}
-	for range closure.Batches(paths) {
-		break
 	}
 }
 
