@@ -74,8 +74,9 @@ func (d *Deployment) acquireLock(ctx context.Context, t service.Service, p deplo
 		return err
 	}
 	d.Reporter.Progress(p.target, "Taking over the lock that the interrupted deployment has left behind")
-	if err := d.journal.Do(lockAction(journal.Unlock, p), func() error { return t.Unlock(ctx, p.name) }); err != nil {
-		return err
+	unlock := func() error { return t.Unlock(ctx, p.name) }
+	if unlockErr := d.journal.Do(lockAction(journal.Unlock, p), unlock); unlockErr != nil {
+		return fmt.Errorf("%w (the lock that the interrupted deployment may have left behind could not be released: %w)", err, unlockErr)
 	}
 	return d.journal.Do(lockAction(journal.Lock, p), lock)
 }
@@ -89,7 +90,7 @@ func (d *Deployment) isOurs(before journal.Outcome, err error) bool {
 	}
 	var locked *service.LockedError
 	if !errors.As(err, &locked) {
-		return before.Kind == journal.Lock && before.Result == journal.Done
+		return before.Held
 	}
 	since := locked.Holder.Since // in whole seconds
 	return !since.Before(d.interrupted.first.Truncate(time.Second)) && !since.After(d.interrupted.last)

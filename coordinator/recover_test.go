@@ -214,3 +214,26 @@ func TestAnAbortedDeploymentStopsWhatItStarted(t *testing.T) {
 		}
 	})
 }
+
+// TestALockThatWasLeftBehindIsTakenOver is also about targets that do not tell
+// who holds their lock, and about locks that are refused for another reason.
+func TestALockThatWasLeftBehindIsTakenOver(t *testing.T) {
+	for _, silent := range []bool{false, true} {
+		m := movedDatabase(t)
+		m.silent = silent
+		m.failOn("node1 set", "node1 unlock", "node2 unlock")
+		if err := m.upgrade().Deploy(t.Context()); err == nil {
+			t.Fatal("the deployment did not fail")
+		}
+		m.failOn("node1 lock", "node1 unlock")
+		_, err := m.recover(t.Context(), journal.Forward)
+		errorContains(t, err, `target "node1": lock profile "default": injected failure`)
+		m.failOn()
+		_, err = m.recover(t.Context(), journal.Forward)
+		must(t, err)
+		contains(t, m.report.progress, "node1: Taking over the lock that the interrupted deployment has left behind")
+		if wrong := m.wrong(journal.Forward); len(wrong) > 0 {
+			t.Error(list(wrong))
+		}
+	}
+}

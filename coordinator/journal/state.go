@@ -129,6 +129,10 @@ type Outcome struct {
 	// Before is the result of the latest action of the opposite kind, if there
 	// was one: of the activation, for a deactivation.
 	Before Result
+	// Held says of a lock that it was acquired, and certainly not released.
+	Held bool
+
+	wasHeld bool // before an attempt to release it
 }
 
 // State is what a journal says.
@@ -228,7 +232,8 @@ func (s *State) begin(id int, a Action) {
 	}
 	o := &Outcome{Action: a, Result: InDoubt}
 	if previous := s.outcomes[a.thing()]; previous != nil {
-		o.Before = previous.Before
+		o.Before, o.wasHeld = previous.Before, previous.Held
+		o.Held = previous.Held && a.Kind == Lock // an attempt to get it changes nothing
 		if previous.Kind != a.Kind {
 			o.Before = previous.Result
 		}
@@ -246,6 +251,12 @@ func (s *State) end(id int, failure string) {
 	o.Result = Done
 	if failure != "" {
 		o.Result = Failed
+	}
+	switch {
+	case o.Kind == Lock && o.Result == Done:
+		o.Held = true
+	case o.Kind == Unlock && o.Result == Failed:
+		o.Held = o.wasHeld
 	}
 }
 
