@@ -94,7 +94,9 @@ func (t *Targets) Close() error {
 	defer t.mu.Unlock()
 	var errs []error
 	for _, c := range t.connections {
-		if c.service != nil {
+		// Beside an error a service may be a nil pointer that is not nil as an
+		// interface.
+		if c.err == nil && c.service != nil {
 			errs = append(errs, c.service.Close())
 		}
 	}
