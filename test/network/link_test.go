@@ -43,6 +43,41 @@ func TestLinkCutBeforeTransition(t *testing.T) {
 	}
 }
 
+// TestLinkCutDuringTransition cuts off the target of the gateway when it is
+// locked and services are changed: one command, when the target is back,
+// completes or undoes the upgrade, and leaves no locks.
+func TestLinkCutDuringTransition(t *testing.T) {
+	activation := [2]string{"Executing activation of services", "target/activate:delay=2s"}
+	set := [2]string{"Setting profiles", "target/set:delay=2s"}
+	for name, c := range map[string]struct {
+		phase    [2]string // what announces it, and where the coordinator waits
+		command  string
+		greeting string
+	}{
+		"activation, completed": {activation, "--resume", "Good morning"},
+		"activation, undone":    {activation, "--abort", "Hello"},
+		"set, completed":        {set, "--resume", "Good morning"},
+		"set, undone":           {set, "--abort", "Hello"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSystem(t)
+			s.coordinator.Run(t, deployment(first, "Hello")...)
+			output, err := s.cutDuring(t, c.phase[0], deployment(first, "Good morning", "DISNIX_FAULT="+c.phase[1]))
+			if err == nil {
+				t.Fatalf("the upgrade succeeded without its target:\n%s", output)
+			}
+			if !strings.Contains(output, "disnix-env "+c.command) {
+				t.Errorf("the output does not say what to do:\n%s", output)
+			}
+			s.RestoreLink(s.nodes["node2"])
+			s.coordinator.Run(t, "disnix-env", c.command)
+			s.requireGreeting(t, c.greeting)
+			s.requireUnlocked(t)
+		})
+	}
+}
+
 // cutDuring runs a command on the coordinator and cuts the link of node2 when
 // a line of its output contains a text. It returns the output and how the
 // command ended.

@@ -82,22 +82,39 @@ func (s *system) locked(t *testing.T, node *lab.Host) bool {
 	return err == nil
 }
 
+// show runs a command on a host and shows it with its output: `make
+// demo-network` is this test.
+func show(t *testing.T, h *lab.Host, command ...string) {
+	t.Helper()
+	stdout, stderr, err := h.Try(t, command...)
+	fmt.Fprintf(t.Output(), "\n%s$ %s\n%s%s", h.Name(), strings.Join(command, " "), stdout, stderr)
+	if err != nil {
+		t.Fatalf("%s: %v", command[0], err)
+	}
+}
+
 func TestDeployMoveAndRollBack(t *testing.T) {
 	s := newSystem(t)
-	s.coordinator.Run(t, deployment(first, "Hello")...)
+	node3 := s.nodes["node3"]
+	const client = "/nix/var/nix/profiles/disnix/default/bin/hello"
+
+	show(t, s.coordinator, deployment(first, "Hello")...)
+	show(t, node3, client)
 	s.requireGreeting(t, "Hello")
 	s.requireServer(t, "node1")
 	s.requireUnlocked(t)
 
-	s.coordinator.Run(t, deployment(moved, "Good morning")...)
+	show(t, s.coordinator, deployment(moved, "Good morning")...)
+	show(t, node3, client)
 	s.requireGreeting(t, "Good morning")
 	s.requireServer(t, "node3")
 
-	s.coordinator.Run(t, "disnix-env", "--rollback")
+	show(t, s.coordinator, "disnix-env", "--rollback")
+	show(t, node3, client)
 	s.requireGreeting(t, "Hello")
 	s.requireServer(t, "node1")
 	s.requireUnlocked(t)
 
-	s.coordinator.Run(t, "disnix-env", "--undeploy", "-i", "/root/hello/network/infrastructure.nix")
+	show(t, s.coordinator, "disnix-env", "--undeploy", "-i", "/root/hello/network/infrastructure.nix")
 	s.requireServer(t, "nowhere")
 }
