@@ -10,7 +10,7 @@ INITDIR       ?= /etc/init.d
 GO      ?= go
 GOTESTFLAGS ?=
 
-.PHONY: all build demo test bench lint setup setup-race setup-bus setup-ssh setup-lab install clean
+.PHONY: all build demo demo-network test bench lint setup setup-race setup-bus setup-ssh setup-lab install clean
 
 all: build
 
@@ -21,6 +21,11 @@ build:
 
 demo: setup build
 	@examples/hello/demo.sh
+
+# The same example on three hosts of the test lab, reached through SSH. It needs
+# root.
+demo-network: setup setup-lab
+	$(GO) test -count=1 -v -run '^TestDeployMoveAndRollBack$$' ./test/network
 
 # The race detector would let every program that the tests start sleep for a
 # second when it ends.
