@@ -70,7 +70,7 @@ exec %s/disnix-run-activity "$@"
 // host is an sshd on this machine, behind a link that counts connections and
 // can be cut.
 type host struct {
-	*testing.T
+	testing.TB
 	address string // of the link, host:port
 	home    string // of the user of the client
 	key     ssh.PublicKey
@@ -85,10 +85,10 @@ type host struct {
 // newHost starts an sshd whose sessions have the environment of the test at
 // this moment, with this PATH. The environment of the client is set up so that
 // it can log in.
-func newHost(t *testing.T, path string, configuration ...string) *host {
+func newHost(t testing.TB, path string, configuration ...string) *host {
 	t.Helper()
 	dir := t.TempDir()
-	h := &host{T: t, home: filepath.Join(dir, "home")}
+	h := &host{TB: t, home: filepath.Join(dir, "home")}
 	for _, d := range []string{"home/.ssh", "host"} {
 		h.must(os.MkdirAll(filepath.Join(dir, d), 0o700))
 	}

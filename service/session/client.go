@@ -202,6 +202,7 @@ func (c *Client) await(ctx context.Context, op *operation, s streams) ([]string,
 				broken = err
 				stop()
 			}
+			op.inbox.recycle(parts)
 			if ended {
 				return op.outcome(ctx, broken)
 			}

@@ -31,6 +31,7 @@ type inbox struct {
 	ended bool
 	ready chan struct{} // has a token if there is something new
 	last  *message      // the result, which ends the inbox of a coordinator
+	spare []byte        // a buffer that is not needed any more
 }
 
 func newInbox() *inbox { return &inbox{ready: make(chan struct{}, 1)} }
@@ -46,7 +47,8 @@ func (b *inbox) put(f frame) error {
 	if n := len(b.parts); n > 0 && b.parts[n-1].kind == f.kind {
 		b.parts[n-1].data = append(b.parts[n-1].data, f.content...)
 	} else {
-		b.parts = append(b.parts, part{f.kind, append([]byte(nil), f.content...)})
+		b.parts = append(b.parts, part{f.kind, append(b.spare[:0], f.content...)})
+		b.spare = nil
 	}
 	b.signal()
 	return nil
@@ -76,6 +78,16 @@ func (b *inbox) take() (parts []part, cost int, ended bool) {
 	parts, cost = b.parts, b.cost
 	b.parts, b.cost = nil, 0
 	return parts, cost, b.ended
+}
+
+// recycle takes back what was taken, when it is not needed any more.
+func (b *inbox) recycle(parts []part) {
+	if len(parts) == 0 {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.spare = parts[0].data
 }
 
 // credit is what may still be sent.
