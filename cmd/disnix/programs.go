@@ -6,6 +6,9 @@ func programs() []*program {
 	return []*program{
 		envProgram(),
 		queryProgram(),
+		collectGarbageProgram(),
+		cleanSnapshotsProgram(),
+		captureInfraProgram(),
 		lockProgram(),
 		manifestProgram(),
 		deployProgram(),
@@ -18,6 +21,8 @@ func programs() []*program {
 		deleteStateProgram(),
 		compareProgram(),
 		normalizeInfraProgram(),
+		copyClosureProgram(),
+		copySnapshotsProgram(),
 		runActivityProgram(),
 		sshClientProgram(),
 		clientProgram(),
