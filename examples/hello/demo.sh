@@ -40,7 +40,9 @@ run() {
 }
 
 models="-s services.nix -i infrastructure.nix -d distribution.nix"
-client="$NIX_STATE_DIR/profiles/disnix/default@node2/bin/hello"
+profiles=$NIX_STATE_DIR/profiles/disnix
+[ "$(id -u)" = 0 ] || profiles=$NIX_STATE_DIR/profiles/per-user/$(id -un)/disnix
+client=$profiles/default@node2/bin/hello
 cd "$example"
 
 say "What would be done? (nothing is touched)"
