@@ -23,7 +23,7 @@ cleanup() {
     rm -rf "$demo"
 }
 trap cleanup EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' HUP INT PIPE TERM
 
 say() { printf '\n== %s\n' "$*"; }
 # Runs a command and shows it with its output, without the long name of the
