@@ -1,9 +1,11 @@
 package session
 
 import (
+	"encoding/json"
 	"errors"
 	"strconv"
 
+	"github.com/disnix-go/disnix/service"
 	"github.com/disnix-go/disnix/service/activitycmd"
 )
 
@@ -26,9 +28,19 @@ type RemoteError struct {
 	Message string
 	// Status is the exit status that disnix-run-activity would have had.
 	Status int
+	// Locked says who holds the lock, if that was the error.
+	Locked *service.LockedError
 }
 
 func (e *RemoteError) Error() string { return e.Message }
+
+// Unwrap makes the holder of a lock known to errors.As.
+func (e *RemoteError) Unwrap() error {
+	if e.Locked == nil {
+		return nil
+	}
+	return e.Locked
+}
 
 // ExitStatus returns the exit status of a program that ends with this error.
 func (e *RemoteError) ExitStatus() int { return e.Status }
@@ -38,8 +50,17 @@ const (
 	outcomeFailed = "failed"
 )
 
+// failure returns the message for an error: its text, the exit status, and
+// for a lock that others hold, as JSON, who does.
 func failure(err error) message {
-	return message{name: outcomeFailed, words: []string{err.Error(), strconv.Itoa(activitycmd.ExitStatus(err))}}
+	words := []string{err.Error(), strconv.Itoa(activitycmd.ExitStatus(err))}
+	var locked *service.LockedError
+	if errors.As(err, &locked) {
+		if holder, err := json.Marshal(locked); err == nil {
+			words = append(words, string(holder))
+		}
+	}
+	return message{name: outcomeFailed, words: words}
 }
 
 // result returns what an operation returned on the target.
@@ -47,12 +68,18 @@ func (m message) result() ([]string, error) {
 	if m.name == outcomeDone {
 		return m.list, nil
 	}
-	if m.name != outcomeFailed || len(m.words) != 2 {
+	if m.name != outcomeFailed || len(m.words) < 2 || len(m.words) > 3 {
 		return nil, ErrProtocol
 	}
 	status, err := strconv.Atoi(m.words[1])
 	if err != nil || status <= 0 {
 		status = 1
 	}
-	return nil, &RemoteError{Message: m.words[0], Status: status}
+	failed := &RemoteError{Message: m.words[0], Status: status}
+	if len(m.words) == 3 {
+		if err := json.Unmarshal([]byte(m.words[2]), &failed.Locked); err != nil {
+			return nil, ErrProtocol
+		}
+	}
+	return nil, failed
 }
