@@ -6,6 +6,8 @@ func programs() []*program {
 	return []*program{
 		envProgram(),
 		queryProgram(),
+		visualizeProgram(),
+		diagnoseProgram(),
 		collectGarbageProgram(),
 		cleanSnapshotsProgram(),
 		captureInfraProgram(),
