@@ -31,6 +31,7 @@ func (inv *invocation) inputs() evaluation.Inputs {
 		Packages:        inv.String("packages"),
 		Architecture:    inv.String("architecture"),
 		Deployment:      inv.String("deployment"),
+		Build:           inv.String("build"),
 		Undeploy:        inv.Bool("undeploy"),
 		TargetProperty:  inv.targetProperty(),
 		ClientInterface: inv.clientInterface(),

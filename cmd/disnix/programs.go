@@ -23,6 +23,8 @@ func programs() []*program {
 		deleteStateProgram(),
 		compareProgram(),
 		normalizeInfraProgram(),
+		gendistRoundRobinProgram(),
+		instantiateProgram(),
 		copyClosureProgram(),
 		copySnapshotsProgram(),
 		runActivityProgram(),
