@@ -80,7 +80,7 @@ func TestRoughEdge_ValuesAreNotReadByARemoteShell(t *testing.T) {
 
 func TestLostConnection(t *testing.T) {
 	inBothModes(t, func(t *testing.T, path string) {
-		root := module(t, ": > \"$begun\"; trap 'exit 1' TERM; while :; do sleep 0.1; done\n")
+		root := module(t, ": > \"$begun\"; trap 'exit 1' TERM; while [ -e \"$begun\" ]; do sleep 0.1; done\n")
 		h := newHost(t, path)
 		client := dial(t, h)
 		begun := filepath.Join(root, "begun")
