@@ -90,7 +90,7 @@ func TestRoughEdge_Visualize(t *testing.T) {
 			}
 		}
 	})
-	t.Run("commands 17: an invalid manifest is refused", func(t *testing.T) {
+	t.Run("an invalid manifest is refused", func(t *testing.T) {
 		m := drawable()
 		delete(m.Services, "77ab")
 		if err := m.WriteDot(new(strings.Builder), false); err == nil {
