@@ -81,6 +81,10 @@ func (d *Deployment) acquireLock(ctx context.Context, t service.Service, p deplo
 	return d.journal.Do(lockAction(journal.Lock, p), lock)
 }
 
+// lockDelay is how long after the last record of the journal a lock may have
+// been acquired on a target that was being asked for it.
+const lockDelay = 2 * time.Second
+
 // isOurs reports whether the lock that is in the way is one that this
 // deployment has acquired in an earlier run. If the target does not say who
 // holds the lock, the journal must be sure that we had it.
@@ -93,7 +97,8 @@ func (d *Deployment) isOurs(before journal.Outcome, err error) bool {
 		return before.Held
 	}
 	since := locked.Holder.Since // in whole seconds
-	return !since.Before(d.interrupted.first.Truncate(time.Second)) && !since.After(d.interrupted.last)
+	return !since.Before(d.interrupted.first.Truncate(time.Second)) &&
+		!since.After(d.interrupted.last.Add(lockDelay))
 }
 
 // releaseLock releases a lock, also if that cannot be recorded.
