@@ -10,13 +10,13 @@ INITDIR       ?= /etc/init.d
 GO      ?= go
 GOTESTFLAGS ?=
 
-.PHONY: all build demo demo-network test bench lint setup setup-race setup-bus setup-ssh setup-lab install clean
+.PHONY: all build demo demo-network test bench lint setup setup-race setup-plugins setup-bus setup-ssh setup-lab install clean
 
 all: build
 
 # One static binary, reachable under the name of every program.
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/disnix ./cmd/disnix
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o bin/disnix ./cmd/disnix
 	@for name in $$(bin/disnix --list-programs); do ln -sfn disnix bin/$$name; done
 
 demo: setup build
@@ -29,7 +29,7 @@ demo-network: setup setup-lab
 
 # The race detector would let every program that the tests start sleep for a
 # second when it ends.
-test: setup setup-race setup-bus setup-ssh setup-lab
+test: setup setup-race setup-plugins setup-bus setup-ssh setup-lab
 	GORACE=atexit_sleep_ms=0 $(GO) test -race $(GOTESTFLAGS) ./...
 
 bench:
@@ -47,6 +47,10 @@ setup:
 # What the race detector needs: a C compiler.
 setup-race:
 	@scripts/install-missing gcc:gcc gcc:libc6-dev
+
+# What the tests of the plugins need: programs that components are made with.
+setup-plugins:
+	@scripts/install-missing bash:bash xz:xz-utils useradd:passwd perl:perl-base
 
 # What the tests of disnix-service need: a bus and other programs that use it.
 setup-bus:

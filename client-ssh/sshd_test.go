@@ -44,7 +44,7 @@ func withPrograms(m *testing.M) int {
 }
 
 func buildPrograms(dir string) error {
-	build := exec.Command("go", "build", "-o", filepath.Join(dir, "disnix"), "../cmd/disnix")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(dir, "disnix"), "../cmd/disnix")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the programs: %w\n%s", err, out)

@@ -15,7 +15,7 @@ import (
 
 func TestRunActivityConforms(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "disnix-run-activity")
-	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/disnix").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", program, "../../cmd/disnix").CombinedOutput(); err != nil {
 		t.Fatalf("build the program: %v\n%s", err, out)
 	}
 	servicetest.Run(t, servicetest.Config{

@@ -105,7 +105,7 @@ func (l *Lab) path(elements ...string) string {
 // build compiles the programs that the hosts get.
 func (l *Lab) build() {
 	l.t.Helper()
-	cmd := exec.Command("go", "build", "-trimpath", "-o", l.path("disnix"), "github.com/disnix-go/disnix/cmd/disnix")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-o", l.path("disnix"), "github.com/disnix-go/disnix/cmd/disnix")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		l.t.Fatalf("build the programs for the lab: %v\n%s", err, out)
