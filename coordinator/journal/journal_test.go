@@ -164,6 +164,24 @@ func TestAFileThatIsCutAnywhereIsReadUpToThere(t *testing.T) {
 	})
 }
 
+// TestALineWithoutItsEndIsTorn checks the one place where a cut leaves a line
+// that is whole but for its end.
+func TestALineWithoutItsEndIsTorn(t *testing.T) {
+	place := newPlace(t)
+	j := create(t, place)
+	must(t, j.Do(activate("a"), succeed))
+	must(t, j.Leave())
+	content, err := os.ReadFile(place.Path())
+	must(t, err)
+	must(t, os.WriteFile(place.Path(), bytes.TrimSuffix(content, []byte("\n")), 0o600))
+	j, err = journal.Open(place)
+	must(t, err)
+	if j.IsDone(activate("a")) {
+		t.Error("the torn record is believed")
+	}
+	must(t, j.Leave())
+}
+
 func TestDamageIsNoticed(t *testing.T) {
 	place := newPlace(t)
 	j := create(t, place)

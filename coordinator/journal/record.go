@@ -97,7 +97,8 @@ func replay(content []byte) (state *State, size int, err error) {
 		size += len(line) + 1
 	}
 	if torn > 0 {
-		for line := range bytes.Lines(content[size:]) {
+		_, after, _ := bytes.Cut(content[size:], []byte("\n"))
+		for line := range bytes.Lines(after) {
 			if _, err := decode(bytes.TrimSuffix(line, []byte("\n"))); err == nil {
 				return nil, 0, fmt.Errorf("line %d is damaged, although it is not the last one", torn)
 			}
