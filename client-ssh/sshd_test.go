@@ -96,7 +96,9 @@ func newHost(t testing.TB, path string, configuration ...string) *host {
 	h.certify(filepath.Join(dir, "host/certificate"))
 	user := h.newKey(filepath.Join(h.home, ".ssh/id_ed25519"))
 	h.must(os.WriteFile(filepath.Join(dir, "host/authorized"), ssh.MarshalAuthorizedKey(user), 0o600))
-	settings := []string{fmt.Sprintf("%q", "PATH="+path)}
+	// The shell there must not read what the user who runs the tests has in
+	// ~/.bashrc.
+	settings := []string{fmt.Sprintf("%q", "PATH="+path), fmt.Sprintf("%q", "HOME="+h.home)}
 	for _, variable := range []string{
 		"NIX_STORE_DIR", "NIX_STATE_DIR", "NIX_LOG_DIR", "NIX_CONF_DIR", "NIX_REMOTE", "NIX_LOCALSTATE_DIR", "TMPDIR", "COMMANDS_LOG",
 		"DYSNOMIA_STATEDIR", "DYSNOMIA_MODULES_PATH", "DYSNOMIA_CONTAINERS_PATH", "DYSNOMIA_PROPERTIES",
