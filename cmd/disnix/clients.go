@@ -23,11 +23,7 @@ func newHost() (*dysnomia.Host, error) {
 
 // connector returns how targets are reached: through the built-in client
 // that their client interface names, otherwise through a program.
-func connector(r coordinator.Reporter, local service.LocalConfig) (coordinator.Connect, error) {
-	host, err := newHost()
-	if err != nil {
-		return nil, err
-	}
+func connector(host *dysnomia.Host, r coordinator.Reporter, local service.LocalConfig) coordinator.Connect {
 	return func(ctx context.Context, target *models.Target) (service.Service, error) {
 		log := r.Output(target.Name)
 		switch target.ClientInterface {
@@ -46,5 +42,5 @@ func connector(r coordinator.Reporter, local service.LocalConfig) (coordinator.C
 			return sshclient.Dial(ctx, address, sshclient.Config{Log: log})
 		}
 		return clientprogram.New(target.ClientInterface, address, clientprogram.Config{Log: log})
-	}, nil
+	}
 }

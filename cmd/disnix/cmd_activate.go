@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 
 	"github.com/urfave/cli/v2"
@@ -38,16 +39,11 @@ back as it was.`,
 			{"disnix-activate --dry-run new.xml", "See what would be done:"},
 			{"disnix-activate -o old.xml new.xml", "Go from one manifest to another:"},
 		},
-		action: runActivate,
+		action: withSession(runActivate),
 	}
 }
 
-func runActivate(inv *invocation) error {
-	s, err := inv.newSession()
-	if err != nil {
-		return err
-	}
-	defer s.Close()
+func runActivate(ctx context.Context, s *session) error {
 	if !s.Bool("dry-run") {
 		if err := s.checkUnfinished(); err != nil {
 			return err
@@ -57,7 +53,7 @@ func runActivate(inv *invocation) error {
 	if err != nil {
 		return err
 	}
-	err = d.Activate(s.Context.Context, s.Bool("dry-run"))
+	err = d.Activate(ctx, s.Bool("dry-run"))
 	var failed *coordinator.TransitionError
 	if errors.As(err, &failed) {
 		s.reporter.Problem("", failed.Error())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -25,7 +26,7 @@ order of the mappings does not count.`,
 		examples: []entry{
 			{"disnix-compare-manifest -o old.xml new.xml && echo same", "Compare two files:"},
 		},
-		action: runCompare,
+		action: withSession(runCompare),
 	}
 }
 
@@ -35,12 +36,7 @@ const (
 	exitInvalid   = 2
 )
 
-func runCompare(inv *invocation) error {
-	s, err := inv.newSession()
-	if err != nil {
-		return err
-	}
-	defer s.Close()
+func runCompare(_ context.Context, s *session) error {
 	manifest, _, err := s.givenManifest("A manifest file has to be specified!")
 	if err != nil {
 		return invalidManifest(err)

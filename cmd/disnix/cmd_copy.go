@@ -37,16 +37,12 @@ func (inv *invocation) copying(do func(ctx context.Context, from, to service.Ser
 		return err
 	}
 	defer s.Close()
-	connect, err := connector(s.reporter, service.LocalConfig{})
-	if err != nil {
-		return err
-	}
 	host, err := newHost()
 	if err != nil {
 		return err
 	}
 	ctx := inv.Context.Context
-	target, err := connect(ctx, &models.Target{
+	target, err := connector(host, s.reporter, service.LocalConfig{})(ctx, &models.Target{
 		Name:            address,
 		Properties:      models.Properties{"address": {Type: models.String, Text: address}},
 		TargetProperty:  "address",

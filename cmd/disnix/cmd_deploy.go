@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -32,12 +34,7 @@ everything is put back as it was.`,
 		examples: []entry{
 			{"disnix-deploy $(disnix-manifest -s services.nix -i infrastructure.nix -d distribution.nix)", "Build and deploy in two steps:"},
 		},
-		action: func(inv *invocation) error {
-			s, err := inv.newSession()
-			if err != nil {
-				return err
-			}
-			defer s.Close()
+		action: withSession(func(_ context.Context, s *session) error {
 			if err := s.checkUnfinished(); err != nil {
 				return err
 			}
@@ -53,6 +50,6 @@ everything is put back as it was.`,
 				return err
 			}
 			return s.deploy(manifest, path, previous, previousPath)
-		},
+		}),
 	}
 }

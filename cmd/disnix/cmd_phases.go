@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -20,12 +22,7 @@ nothing is activated.`,
 		examples: []entry{
 			{"disnix-distribute $(disnix-manifest -s services.nix -i infrastructure.nix -d distribution.nix)", "Prepare a deployment:"},
 		},
-		action: func(inv *invocation) error {
-			s, err := inv.newSession()
-			if err != nil {
-				return err
-			}
-			defer s.Close()
+		action: withSession(func(ctx context.Context, s *session) error {
 			manifest, path, err := s.givenManifest("ERROR: No manifest specified!")
 			if err != nil {
 				return err
@@ -34,8 +31,8 @@ nothing is activated.`,
 			if err != nil {
 				return err
 			}
-			return interrupted(s.Context.Context, d.Distribute(s.Context.Context))
-		},
+			return d.Distribute(ctx)
+		}),
 	}
 }
 
@@ -61,12 +58,7 @@ for longer, or to remove locks that a deployment left behind.`,
 			{"disnix-lock", "Lock all targets of the deployed system:"},
 			{"disnix-lock --unlock", "Release the locks again:"},
 		},
-		action: func(inv *invocation) error {
-			s, err := inv.newSession()
-			if err != nil {
-				return err
-			}
-			defer s.Close()
+		action: withSession(func(ctx context.Context, s *session) error {
 			s.keepLocks = true
 			manifest, path, err := s.givenOrDeployedManifest()
 			if err != nil {
@@ -77,11 +69,11 @@ for longer, or to remove locks that a deployment left behind.`,
 				return err
 			}
 			if s.Bool("unlock") {
-				return d.Unlock(s.Context.Context)
+				return d.Unlock(ctx)
 			}
-			_, err = d.Lock(s.Context.Context)
-			return interrupted(s.Context.Context, err)
-		},
+			_, err = d.Lock(ctx)
+			return err
+		}),
 	}
 }
 
@@ -99,12 +91,7 @@ does this as its last step.`,
 		examples: []entry{
 			{"disnix-set /nix/store/...-manifest.xml", "Record a manifest whose services are active already:"},
 		},
-		action: func(inv *invocation) error {
-			s, err := inv.newSession()
-			if err != nil {
-				return err
-			}
-			defer s.Close()
+		action: withSession(func(ctx context.Context, s *session) error {
 			manifest, path, err := s.givenManifest("ERROR: No manifest specified!")
 			if err != nil {
 				return err
@@ -116,7 +103,7 @@ does this as its last step.`,
 			if err != nil {
 				return err
 			}
-			return d.SetProfiles(s.Context.Context)
-		},
+			return d.SetProfiles(ctx)
+		}),
 	}
 }

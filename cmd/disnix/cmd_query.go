@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 
@@ -9,7 +10,6 @@ import (
 	"github.com/disnix-go/disnix/coordinator"
 	"github.com/disnix-go/disnix/models"
 	"github.com/disnix-go/disnix/models/evaluation"
-	"github.com/disnix-go/disnix/service"
 )
 
 func queryProgram() *program {
@@ -40,26 +40,13 @@ func runQuery(inv *invocation) error {
 	if err != nil {
 		return err
 	}
-	s, err := inv.newSession()
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	infrastructure, err := inv.infrastructure()
-	if err != nil {
-		return err
-	}
-	connect, err := connector(s.reporter, service.LocalConfig{})
-	if err != nil {
-		return err
-	}
-	targets := coordinator.NewTargets(infrastructure, connect)
-	defer targets.Close()
-	installed, err := coordinator.Query(inv.Context.Context, targets, infrastructure, s.profile, s.reporter)
-	if err != nil {
-		return err
-	}
-	return write(installed, inv.stdout)
+	return onSite(func(ctx context.Context, s *site) error {
+		installed, err := coordinator.Query(ctx, s.targets, s.infrastructure, s.profile, s.reporter)
+		if err != nil {
+			return err
+		}
+		return write(installed, s.stdout)
+	})(inv)
 }
 
 // queryWriter returns the writer of an output format.

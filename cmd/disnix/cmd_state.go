@@ -98,18 +98,13 @@ it) from their targets. The state of services that are active is not deleted.`,
 // stateAction runs a phase of a migration on the manifests that the arguments
 // name.
 func stateAction(run func(ctx context.Context, d *coordinator.Deployment) error) func(*invocation) error {
-	return func(inv *invocation) error {
-		s, err := inv.newSession()
-		if err != nil {
-			return err
-		}
-		defer s.Close()
+	return withSession(func(ctx context.Context, s *session) error {
 		d, err := s.stateDeployment()
 		if err != nil {
 			return err
 		}
-		return interrupted(s.Context.Context, run(s.Context.Context, d))
-	}
+		return run(ctx, d)
+	})
 }
 
 func (s *session) stateDeployment() (*coordinator.Deployment, error) {

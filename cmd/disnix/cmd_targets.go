@@ -23,25 +23,18 @@ type site struct {
 // onSite reads the infrastructure model that is the operand, and works with
 // its targets.
 func onSite(do func(context.Context, *site) error) func(*invocation) error {
-	return func(inv *invocation) error {
-		s, err := inv.newSession()
+	return withSession(func(ctx context.Context, s *session) error {
+		infrastructure, err := s.infrastructure()
 		if err != nil {
 			return err
 		}
-		defer s.Close()
-		infrastructure, err := inv.infrastructure()
+		host, err := newHost()
 		if err != nil {
 			return err
 		}
-		connect, err := connector(s.reporter, service.LocalConfig{})
-		if err != nil {
-			return err
-		}
-		targets := coordinator.NewTargets(infrastructure, connect)
-		s.closers = append(s.closers, func() { _ = targets.Close() })
-		ctx := inv.Context.Context
-		return interrupted(ctx, do(ctx, &site{s, infrastructure, targets}))
-	}
+		targets := s.reach(infrastructure, connector(host, s.reporter, service.LocalConfig{}))
+		return do(ctx, &site{s, infrastructure, targets})
+	})
 }
 
 var siteSynopsis = []string{"[OPTION]... infrastructure_nix", "--xml [OPTION]... infrastructure_xml"}

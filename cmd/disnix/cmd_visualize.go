@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -20,19 +22,14 @@ Without MANIFEST, the configuration deployed last is meant.`,
 		),
 		environment: []entry{profileVariable, nixStateVariable},
 		examples:    []entry{{"disnix-visualize | dot -Tsvg > system.svg", "Draw what is deployed, with Graphviz:"}},
-		action:      runVisualize,
+		action:      withSession(runVisualize),
 	}
 }
 
-func runVisualize(inv *invocation) error {
-	s, err := inv.newSession()
-	if err != nil {
-		return err
-	}
-	defer s.Close()
+func runVisualize(_ context.Context, s *session) error {
 	manifest, _, err := s.givenOrDeployedManifest()
 	if err != nil {
 		return err
 	}
-	return manifest.WriteDot(inv.stdout, s.Bool("no-containers"))
+	return manifest.WriteDot(s.stdout, s.Bool("no-containers"))
 }

@@ -51,6 +51,26 @@ func (inv *invocation) newSession() (*session, error) {
 	}, nil
 }
 
+// withSession returns the action of a command that works in a session.
+func withSession(do func(context.Context, *session) error) func(*invocation) error {
+	return func(inv *invocation) error {
+		s, err := inv.newSession()
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		ctx := inv.Context.Context
+		return interrupted(ctx, do(ctx, s))
+	}
+}
+
+// reach returns the connections to targets, which are closed with the session.
+func (s *session) reach(infrastructure models.Infrastructure, connect coordinator.Connect) *coordinator.Targets {
+	targets := coordinator.NewTargets(infrastructure, connect)
+	s.closers = append(s.closers, func() { _ = targets.Close() })
+	return targets
+}
+
 // Close closes all connections and ends the display.
 func (s *session) Close() {
 	for len(s.closers) > 0 {
@@ -95,18 +115,13 @@ func (s *session) previousManifest(standard string) (*models.Manifest, string, e
 // manifest may be nil.
 func (s *session) deployment(manifest, previous *models.Manifest, options coordinator.Options) (*coordinator.Deployment, error) {
 	config := service.LocalConfig{OwnLocks: !s.keepLocks, Purpose: s.name}
-	connect, err := connector(s.reporter, config)
-	if err != nil {
-		return nil, err
-	}
 	host, err := newHost()
 	if err != nil {
 		return nil, err
 	}
+	targets := s.reach(coordinator.ReachableInfrastructure(manifest, previous), withFaults(connector(host, s.reporter, config)))
 	config.Log = s.reporter.Output("")
 	here := service.NewLocal(host, config)
-	targets := coordinator.NewTargets(coordinator.ReachableInfrastructure(manifest, previous), withFaults(connect))
-	s.closers = append(s.closers, func() { _ = targets.Close() })
 	options.Profile = s.profile
 	options.CoordinatorProfileDir = s.String("coordinator-profile-path")
 	return &coordinator.Deployment{
