@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/disnix-go/disnix/service"
+	"github.com/disnix-go/disnix/service/commandline"
 	"github.com/disnix-go/disnix/service/session"
 )
 
@@ -182,14 +183,14 @@ func (s *stream) Close() error {
 // held keeps what is written until it is known whether somebody wants it.
 type held struct {
 	mu   sync.Mutex
-	kept tail
+	kept commandline.Tail
 }
 
 func (h *held) Write(p []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.kept.next != nil {
-		return h.kept.next.Write(p)
+	if h.kept.Next != nil {
+		return h.kept.Next.Write(p)
 	}
 	return h.kept.Write(p)
 }
@@ -198,6 +199,6 @@ func (h *held) Write(p []byte) (int, error) {
 func (h *held) release(w io.Writer) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	_, _ = w.Write(h.kept.kept)
-	h.kept.next = w
+	_, _ = w.Write(h.kept.Bytes())
+	h.kept.Next = w
 }

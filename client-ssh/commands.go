@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/disnix-go/disnix/service"
 	"github.com/disnix-go/disnix/service/closure"
+	"github.com/disnix-go/disnix/service/commandline"
 )
 
 // commands is the contract by one run of a program on the target per
@@ -37,36 +37,15 @@ func (c *commands) run(ctx context.Context, cmd command) error {
 func (c *commands) lines(ctx context.Context, operation string, args ...string) ([]string, error) {
 	var out strings.Builder
 	err := c.run(ctx, command{operation: operation, words: args, stdout: &out})
-	return split(out.String()), err
-}
-
-// split returns the lines of an output; an unterminated last line counts.
-func split(output string) []string {
-	output = strings.TrimSuffix(output, "\n")
-	if output == "" {
-		return nil
-	}
-	return strings.Split(output, "\n")
+	return commandline.Lines(out.String()), err
 }
 
 // each runs an operation on every part of the operands that fits on a command
 // line, and returns what it prints without repetitions.
 func (c *commands) each(ctx context.Context, operation string, operands []string) ([]string, error) {
-	var result []string
-	seen := make(map[string]bool)
-	for batch := range closure.Batches(operands) {
-		lines, err := c.lines(ctx, operation, append([]string{"--" + operation}, batch...)...)
-		if err != nil {
-			return nil, err
-		}
-		for _, line := range lines {
-			if !seen[line] {
-				seen[line] = true
-				result = append(result, line)
-			}
-		}
-	}
-	return result, nil
+	return closure.Each(operands, func(batch []string) ([]string, error) {
+		return c.lines(ctx, operation, append([]string{"--" + operation}, batch...)...)
+	})
 }
 
 // PrintInvalid implements [service.Store].
@@ -125,47 +104,20 @@ var errUpload = errors.New("the upload has ended")
 
 // ExportClosure implements [service.Store].
 func (c *commands) ExportClosure(ctx context.Context, paths []string, w io.Writer) error {
-	batches := slices.Collect(closure.Batches(paths))
-	if len(batches) > 1 {
-		ordered, err := c.dependencyOrder(ctx, paths)
-		if err != nil {
-			return err
-		}
-		batches = slices.Collect(closure.Batches(ordered))
+	err := closure.Export(ctx, paths, w, closure.Source{Requisites: c.QueryRequisites, Export: c.export})
+	if err != nil {
+		return fmt.Errorf("export closure: %w", err)
 	}
-	joined := closure.NewJoiner(w)
-	for _, batch := range batches {
-		if err := c.export(ctx, batch, joined); err != nil {
-			return fmt.Errorf("export closure: %w", err)
-		}
-	}
-	return joined.Close()
+	return nil
 }
 
-// export adds the paths to the joined stream.
-func (c *commands) export(ctx context.Context, paths []string, joined *closure.Joiner) error {
+// export writes paths that fit on one command line.
+func (c *commands) export(ctx context.Context, paths []string, w io.Writer) error {
 	file, err := c.printedFile(ctx, "export", append([]string{"--export"}, paths...))
 	if err != nil {
 		return err
 	}
-	err = c.download(ctx, file, joined)
-	if err == nil {
-		err = joined.Next()
-	}
-	return errors.Join(err, c.remove(ctx, file))
-}
-
-// dependencyOrder sorts paths so that dependencies come before dependants.
-func (c *commands) dependencyOrder(ctx context.Context, paths []string) ([]string, error) {
-	wanted := make(map[string]bool, len(paths))
-	for _, path := range paths {
-		wanted[path] = true
-	}
-	requisites, err := c.QueryRequisites(ctx, paths)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(requisites, func(path string) bool { return !wanted[path] }), nil
+	return errors.Join(c.download(ctx, file, w), c.remove(ctx, file))
 }
 
 // CollectGarbage implements [service.Store].
@@ -262,5 +214,5 @@ func (c *commands) CaptureConfig(ctx context.Context) (string, error) {
 // CleanSnapshots implements [service.Snapshots].
 func (c *commands) CleanSnapshots(ctx context.Context, keep int, container, component string) error {
 	words := []string{"--clean-snapshots", "--keep", strconv.Itoa(keep)}
-	return c.run(ctx, command{operation: "clean-snapshots", words: append(words, selection(container, component)...)})
+	return c.run(ctx, command{operation: "clean-snapshots", words: append(words, commandline.Selection(container, component)...)})
 }

@@ -8,28 +8,18 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/disnix-go/disnix/service/commandline"
 )
 
 // QueryAllSnapshots implements [service.Snapshots].
 func (c *commands) QueryAllSnapshots(ctx context.Context, container, component string) ([]string, error) {
-	return c.lines(ctx, "query-all-snapshots", append([]string{"--query-all-snapshots"}, selection(container, component)...)...)
+	return c.lines(ctx, "query-all-snapshots", append([]string{"--query-all-snapshots"}, commandline.Selection(container, component)...)...)
 }
 
 // QueryLatestSnapshot implements [service.Snapshots].
 func (c *commands) QueryLatestSnapshot(ctx context.Context, container, component string) ([]string, error) {
-	return c.lines(ctx, "query-latest-snapshot", append([]string{"--query-latest-snapshot"}, selection(container, component)...)...)
-}
-
-// selection returns the options for the container and component that are given.
-func selection(container, component string) []string {
-	var words []string
-	if container != "" {
-		words = append(words, "--container", container)
-	}
-	if component != "" {
-		words = append(words, "--component", component)
-	}
-	return words
+	return c.lines(ctx, "query-latest-snapshot", append([]string{"--query-latest-snapshot"}, commandline.Selection(container, component)...)...)
 }
 
 // PrintMissingSnapshots implements [service.Snapshots].
@@ -39,24 +29,9 @@ func (c *commands) PrintMissingSnapshots(ctx context.Context, snapshots []string
 
 // ResolveSnapshots implements [service.Snapshots].
 func (c *commands) ResolveSnapshots(ctx context.Context, snapshots []string) ([]string, error) {
-	paths, err := c.each(ctx, "resolve-snapshots", snapshots)
-	if err != nil {
-		return nil, err
-	}
-	resolved := make(map[string]string, len(paths))
-	var result []string
-	for _, snapshot := range snapshots {
-		path, known := resolved[snapshot]
-		if !known {
-			if len(resolved) == len(paths) {
-				return nil, fmt.Errorf("resolve snapshots: %s printed only %d paths", c.program, len(paths))
-			}
-			path = paths[len(resolved)]
-			resolved[snapshot] = path
-		}
-		result = append(result, path)
-	}
-	return result, nil
+	return commandline.Resolve(ctx, snapshots, func(ctx context.Context, snapshots []string) ([]string, error) {
+		return c.each(ctx, "resolve-snapshots", snapshots)
+	})
 }
 
 // ImportSnapshot implements [service.Snapshots]. If it fails, a Read of the

@@ -7,6 +7,8 @@ import (
 	"io"
 	"path"
 	"strings"
+
+	"github.com/disnix-go/disnix/service/commandline"
 )
 
 // Files on the target, for programs that take and print names of files. All
@@ -29,7 +31,7 @@ func (c *commands) temporary(ctx context.Context, options ...string) (string, er
 	if err != nil {
 		return "", fmt.Errorf("create a temporary file on the target: %w", err)
 	}
-	return onlyFile("disnix-tmpfile", split(out.String()))
+	return onlyFile("disnix-tmpfile", commandline.Lines(out.String()))
 }
 
 // printedFile runs an operation that prints the name of a file that it leaves

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/disnix-go/disnix/service/commandline"
 )
 
 const (
@@ -19,8 +21,6 @@ const (
 	lateOutput = 100 * time.Millisecond
 	// stopTimeout is how long a cancelled program may take to end.
 	stopTimeout = 10 * time.Second
-	// tailSize is how much of the diagnostics becomes part of an error.
-	tailSize = 16 << 10
 	// maxBanner is how much a login shell may print before a program begins.
 	maxBanner = 64 << 10
 )
@@ -74,9 +74,9 @@ func (l *link) run(ctx context.Context, c command, log io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("run %s --%s: %w", c.words[0], c.operation, err)
 	}
-	diagnostics := &tail{next: c.stderr}
+	diagnostics := &commandline.Tail{Next: c.stderr}
 	if c.stderr == nil {
-		diagnostics.next = log
+		diagnostics.Next = log
 	}
 	output := &unmarked{mark: mark + ":", next: c.stdout, group: make(chan int, 1)}
 	if output.next == nil {
@@ -94,7 +94,7 @@ func (l *link) run(ctx context.Context, c command, log io.Writer) error {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	}
-	message := string(diagnostics.kept)
+	message := diagnostics.String()
 	if !output.begun {
 		message += printable(output.banner)
 	}
@@ -319,23 +319,6 @@ func (u *unmarked) Write(p []byte) (int, error) {
 	}
 	if _, err := u.next.Write(rest); err != nil {
 		return 0, err
-	}
-	return len(p), nil
-}
-
-// tail passes on what is written and keeps the end of it.
-type tail struct {
-	next io.Writer // may be nil
-	kept []byte
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.kept = append(t.kept, p...)
-	if excess := len(t.kept) - tailSize; excess > 0 {
-		t.kept = append(t.kept[:0], t.kept[excess:]...)
-	}
-	if t.next != nil {
-		return t.next.Write(p)
 	}
 	return len(p), nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/disnix-go/disnix/models/nix"
 	"github.com/disnix-go/disnix/service/closure"
+	"github.com/disnix-go/disnix/service/commandline"
 )
 
 // NixStore is the Nix store of this machine. Any number of paths may be given
@@ -69,7 +70,7 @@ func (s NixStore) ImportClosure(ctx context.Context, stream io.Reader) ([]string
 	if err != nil {
 		return nil, fmt.Errorf("import closure: %w", err)
 	}
-	return lines(out.String()), nil
+	return commandline.Lines(out.String()), nil
 }
 
 // ExportClosure implements [Store] with nix-store --export.
@@ -84,46 +85,17 @@ func (s NixStore) exportClosure(ctx context.Context, paths []string, w io.Writer
 	if err := checkPaths(paths); err != nil {
 		return err
 	}
-	batches := slices.Collect(closure.Batches(paths))
-	if len(batches) > 1 {
-		ordered, err := s.dependencyOrder(ctx, paths)
-		if err != nil {
-			return err
-		}
-		batches = slices.Collect(closure.Batches(ordered))
-	}
 	destination := &watchedWriter{Writer: w}
-	joined := closure.NewJoiner(destination)
-	for _, batch := range batches {
-		err := nix.Run(ctx, nix.Command{
-			Name: "nix-store", Args: append([]string{"--export"}, batch...),
-			Stdout: joined, Stderr: s.Log,
-		})
-		if destination.err != nil {
-			return fmt.Errorf("write closure: %w", destination.err)
-		}
-		if err != nil {
-			return err
-		}
-		if err := joined.Next(); err != nil {
-			return err
-		}
+	err := closure.Export(ctx, paths, destination, closure.Source{
+		Requisites: func(ctx context.Context, paths []string) ([]string, error) { return s.lines(ctx, paths, "-qR") },
+		Export: func(ctx context.Context, paths []string, w io.Writer) error {
+			return nix.Run(ctx, nix.Command{Name: "nix-store", Args: append([]string{"--export"}, paths...), Stdout: w, Stderr: s.Log})
+		},
+	})
+	if destination.err != nil {
+		return fmt.Errorf("write closure: %w", destination.err)
 	}
-	return joined.Close()
-}
-
-// dependencyOrder sorts paths so that dependencies come before dependants. Nix
-// itself sorts what it exports at once.
-func (s NixStore) dependencyOrder(ctx context.Context, paths []string) ([]string, error) {
-	wanted := make(map[string]bool, len(paths))
-	for _, path := range paths {
-		wanted[filepath.Clean(path)] = true
-	}
-	requisites, err := s.lines(ctx, paths, "-qR")
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(requisites, func(path string) bool { return !wanted[path] }), nil
+	return err
 }
 
 // CollectGarbage implements [Store] with nix-collect-garbage.
@@ -145,25 +117,14 @@ func (s NixStore) lines(ctx context.Context, paths []string, options ...string) 
 	if err := checkPaths(paths); err != nil {
 		return nil, err
 	}
-	var result []string
-	seen := make(map[string]bool)
-	for batch := range closure.Batches(paths) {
+	return closure.Each(paths, func(batch []string) ([]string, error) {
 		var out bytes.Buffer
 		err := nix.Run(ctx, nix.Command{
 			Name: "nix-store", Args: slices.Concat(options, batch),
 			Stdout: &out, Stderr: s.Log,
 		})
-		if err != nil {
-			return nil, err
-		}
-		for _, line := range lines(out.String()) {
-			if !seen[line] {
-				seen[line] = true
-				result = append(result, line)
-			}
-		}
-	}
-	return result, nil
+		return commandline.Lines(out.String()), err
+	})
 }
 
 // checkPaths refuses what Nix would take for an option, or what could not be
@@ -187,15 +148,6 @@ func summary(paths []string) string {
 	default:
 		return fmt.Sprintf("%s and %d more", paths[0], len(paths)-1)
 	}
-}
-
-// lines splits output at newlines; an unterminated last line counts.
-func lines(output string) []string {
-	output = strings.TrimSuffix(output, "\n")
-	if output == "" {
-		return nil
-	}
-	return strings.Split(output, "\n")
 }
 
 // watchedReader keeps the error of a reader: a program that was fed from it

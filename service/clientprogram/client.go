@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/disnix-go/disnix/service"
+	"github.com/disnix-go/disnix/service/commandline"
 )
 
 // Client is the contract over a client interface.
@@ -82,14 +83,5 @@ func tempDir() string { return os.TempDir() }
 // lines runs an operation and returns what it prints, also if it fails.
 func (c *Client) lines(ctx context.Context, operation string, args ...string) ([]string, error) {
 	out, err := c.result(ctx, operation, args...)
-	return split(string(out)), err
-}
-
-// split returns the lines of an output; an unterminated last line counts.
-func split(output string) []string {
-	output = strings.TrimSuffix(output, "\n")
-	if output == "" {
-		return nil
-	}
-	return strings.Split(output, "\n")
+	return commandline.Lines(string(out)), err
 }

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"syscall"
 	"time"
+
+	"github.com/disnix-go/disnix/service/commandline"
 )
 
 // stopTimeout is how long a cancelled program may take to end after SIGTERM.
@@ -30,9 +32,9 @@ type call struct {
 
 // run starts the program and waits for it. The error is an [*Error].
 func (c *Client) run(ctx context.Context, call call) error {
-	last := &tail{next: call.stderr}
+	last := &commandline.Tail{Next: call.stderr}
 	if call.stderr == nil {
-		last.next = c.config.Log
+		last.Next = c.config.Log
 	}
 	err := c.execute(ctx, call, last)
 	if err == nil {
@@ -41,7 +43,7 @@ func (c *Client) run(ctx context.Context, call call) error {
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return &Error{Program: c.program, Operation: call.operation, Stderr: string(last.kept), Err: err}
+	return &Error{Program: c.program, Operation: call.operation, Stderr: last.String(), Err: err}
 }
 
 func (c *Client) execute(ctx context.Context, call call, diagnostics io.Writer) (err error) {
@@ -118,24 +120,4 @@ func wait(ctx context.Context, cmd *exec.Cmd, group bool) error {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 		return <-ended
 	}
-}
-
-// tail passes on what is written and keeps the end of it.
-type tail struct {
-	next io.Writer // may be nil
-	kept []byte
-}
-
-// tailSize is how much of a program's diagnostics becomes part of an error.
-const tailSize = 16 << 10
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.kept = append(t.kept, p...)
-	if excess := len(t.kept) - tailSize; excess > 0 {
-		t.kept = append(t.kept[:0], t.kept[excess:]...)
-	}
-	if t.next != nil {
-		return t.next.Write(p)
-	}
-	return len(p), nil
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/disnix-go/disnix/service/commandline"
 	"github.com/disnix-go/disnix/service/spool"
 )
 
@@ -23,19 +24,7 @@ func (c *Client) QueryLatestSnapshot(ctx context.Context, container, component s
 
 func (c *Client) querySnapshots(ctx context.Context, operation, container, component string) ([]string, error) {
 	args := []string{"--target", c.address, "--" + operation}
-	return c.lines(ctx, operation, append(args, selection(container, component)...)...)
-}
-
-// selection returns the options for the container and component that are given.
-func selection(container, component string) []string {
-	var args []string
-	if container != "" {
-		args = append(args, "--container", container)
-	}
-	if component != "" {
-		args = append(args, "--component", component)
-	}
-	return args
+	return c.lines(ctx, operation, append(args, commandline.Selection(container, component)...)...)
 }
 
 // PrintMissingSnapshots implements [service.Snapshots].
@@ -45,24 +34,9 @@ func (c *Client) PrintMissingSnapshots(ctx context.Context, snapshots []string) 
 
 // ResolveSnapshots implements [service.Snapshots].
 func (c *Client) ResolveSnapshots(ctx context.Context, snapshots []string) ([]string, error) {
-	paths, err := c.each(ctx, snapshots, "resolve-snapshots", "--target", c.address, "--resolve-snapshots")
-	if err != nil {
-		return nil, err
-	}
-	resolved := make(map[string]string, len(paths))
-	var result []string
-	for _, snapshot := range snapshots {
-		path, known := resolved[snapshot]
-		if !known {
-			if len(resolved) == len(paths) {
-				return nil, fmt.Errorf("resolve snapshots: %s printed only %d paths", c.program, len(paths))
-			}
-			path = paths[len(resolved)]
-			resolved[snapshot] = path
-		}
-		result = append(result, path)
-	}
-	return result, nil
+	return commandline.Resolve(ctx, snapshots, func(ctx context.Context, snapshots []string) ([]string, error) {
+		return c.each(ctx, snapshots, "resolve-snapshots", "--target", c.address, "--resolve-snapshots")
+	})
 }
 
 // ImportSnapshot implements [service.Snapshots].
@@ -127,5 +101,5 @@ func isTemporary(path string) bool {
 // CleanSnapshots implements [service.Snapshots].
 func (c *Client) CleanSnapshots(ctx context.Context, keep int, container, component string) error {
 	args := []string{"--target", c.address, "--clean-snapshots", "--keep", strconv.Itoa(keep)}
-	return c.run(ctx, call{operation: "clean-snapshots", args: append(args, selection(container, component)...)})
+	return c.run(ctx, call{operation: "clean-snapshots", args: append(args, commandline.Selection(container, component)...)})
 }

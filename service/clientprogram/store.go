@@ -30,21 +30,9 @@ func (c *Client) Realise(ctx context.Context, derivations []string) ([]string, e
 // each runs an operation on every part of the paths that fits on a command
 // line, and returns what it prints without repetitions.
 func (c *Client) each(ctx context.Context, paths []string, operation string, args ...string) ([]string, error) {
-	var result []string
-	seen := make(map[string]bool)
-	for batch := range closure.Batches(paths) {
-		lines, err := c.lines(ctx, operation, slices.Concat(args, batch)...)
-		if err != nil {
-			return nil, err
-		}
-		for _, line := range lines {
-			if !seen[line] {
-				seen[line] = true
-				result = append(result, line)
-			}
-		}
-	}
-	return result, nil
+	return closure.Each(paths, func(batch []string) ([]string, error) {
+		return c.lines(ctx, operation, slices.Concat(args, batch)...)
+	})
 }
 
 // ImportClosure implements [service.Store]. The imported paths are those that
@@ -67,25 +55,15 @@ func (c *Client) ImportClosure(ctx context.Context, stream io.Reader) ([]string,
 
 // ExportClosure implements [service.Store].
 func (c *Client) ExportClosure(ctx context.Context, paths []string, w io.Writer) error {
-	batches := slices.Collect(closure.Batches(paths))
-	if len(batches) > 1 {
-		ordered, err := c.dependencyOrder(ctx, paths)
-		if err != nil {
-			return err
-		}
-		batches = slices.Collect(closure.Batches(ordered))
+	err := closure.Export(ctx, paths, w, closure.Source{Requisites: c.QueryRequisites, Export: c.export})
+	if err != nil {
+		return fmt.Errorf("export closure: %w", err)
 	}
-	joined := closure.NewJoiner(w)
-	for _, batch := range batches {
-		if err := c.export(ctx, batch, joined); err != nil {
-			return fmt.Errorf("export closure: %w", err)
-		}
-	}
-	return joined.Close()
+	return nil
 }
 
-// export adds the paths to the joined stream.
-func (c *Client) export(ctx context.Context, paths []string, joined *closure.Joiner) error {
+// export writes paths that fit on one command line.
+func (c *Client) export(ctx context.Context, paths []string, w io.Writer) error {
 	args := append([]string{"--target", c.address, "--export", "--remotefile"}, paths...)
 	lines, err := c.lines(ctx, "export", args...)
 	for _, file := range lines {
@@ -97,23 +75,7 @@ func (c *Client) export(ctx context.Context, paths []string, joined *closure.Joi
 	if len(lines) != 1 {
 		return fmt.Errorf("%s printed %d file names instead of one: the paths may be invalid on the target", c.program, len(lines))
 	}
-	if err := spool.CopyFile(ctx, joined, lines[0]); err != nil {
-		return err
-	}
-	return joined.Next()
-}
-
-// dependencyOrder sorts paths so that dependencies come before dependants.
-func (c *Client) dependencyOrder(ctx context.Context, paths []string) ([]string, error) {
-	wanted := make(map[string]bool, len(paths))
-	for _, path := range paths {
-		wanted[path] = true
-	}
-	requisites, err := c.QueryRequisites(ctx, paths)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(requisites, func(path string) bool { return !wanted[path] }), nil
+	return spool.CopyFile(ctx, w, lines[0])
 }
 
 // CollectGarbage implements [service.Store].

@@ -33,3 +33,23 @@ func Batches(paths []string) iter.Seq[[]string] {
 		}
 	}
 }
+
+// Each runs an operation on every part of the operands (paths, or other names)
+// that fits on a command line, and returns what it prints without repetitions.
+func Each(operands []string, run func(batch []string) ([]string, error)) ([]string, error) {
+	var result []string
+	seen := make(map[string]bool)
+	for batch := range Batches(operands) {
+		lines, err := run(batch)
+		if err != nil {
+			return nil, err
+		}
+		for _, line := range lines {
+			if !seen[line] {
+				seen[line] = true
+				result = append(result, line)
+			}
+		}
+	}
+	return result, nil
+}
