@@ -44,6 +44,23 @@ func NewAccounts(r *Request) *Accounts {
 	}
 }
 
+// Add creates the groups and then the users of a component.
+func (a *Accounts) Add(ctx context.Context, path string) error {
+	if err := a.AddGroups(ctx, path); err != nil {
+		return err
+	}
+	return a.AddUsers(ctx, path)
+}
+
+// Delete deletes the users and then the groups that were created for the
+// component.
+func (a *Accounts) Delete(ctx context.Context, path string) error {
+	if err := a.DeleteUsers(ctx, path); err != nil {
+		return err
+	}
+	return a.DeleteGroups(ctx, path)
+}
+
 // AddGroups creates the groups in dysnomia-support/groups of a component, or
 // the one that a file describes; the name of a file is that of its group.
 func (a *Accounts) AddGroups(ctx context.Context, path string) error {

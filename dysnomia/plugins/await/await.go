@@ -1,0 +1,67 @@
+// Package await waits for things that happen outside of this process, with a
+// limit, and says what it waited for when the limit is over.
+package await
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Interval is the time between two looks.
+const Interval = 20 * time.Millisecond
+
+var errLimit = errors.New("limit")
+
+// Until calls check until it reports true, at most for the limit; it is called
+// at least once. While check reports false, status says what was seen. An
+// error of check ends the wait.
+//
+// The error when the limit is over is a [*TimeoutError]. When ctx ends, it
+// wraps the cause.
+func Until(ctx context.Context, what string, limit time.Duration, check func(context.Context) (done bool, status string, err error)) error {
+	limited, cancel := context.WithTimeoutCause(ctx, limit, errLimit)
+	defer cancel()
+	tick := time.NewTicker(Interval)
+	defer tick.Stop()
+	for {
+		// Not limited: the last look is one like the others.
+		done, status, err := check(ctx)
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("wait for %s: %w", what, err)
+		}
+		if done {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-limited.Done():
+		}
+		if err := limited.Err(); err != nil {
+			cause := context.Cause(limited)
+			if cause == errLimit {
+				return &TimeoutError{What: what, Limit: limit, Status: status}
+			}
+			return fmt.Errorf("wait for %s: %w", what, cause)
+		}
+	}
+}
+
+// TimeoutError says that something did not happen in time.
+type TimeoutError struct {
+	// What was waited for.
+	What string
+	// Limit is how long it was waited for.
+	Limit time.Duration
+	// Status is what was seen last, or nothing.
+	Status string
+}
+
+func (e *TimeoutError) Error() string {
+	text := fmt.Sprintf("wait for %s: it did not happen within %s", e.What, e.Limit)
+	if e.Status != "" {
+		text += ": " + e.Status
+	}
+	return text
+}

@@ -1,0 +1,71 @@
+package dysnomia
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// recordsDir has what plugins remember about components, by kind of record and
+// container.
+const recordsDir = ".records"
+
+// Remember keeps what a plugin must know to deactivate a component, whatever
+// becomes of the component and of its container's properties meanwhile. The
+// record is stored as JSON and replaces an older one of its kind, which is a
+// word. It is not for secrets.
+func (s *State) Remember(kind, container, component string, record any) error {
+	content, err := json.Marshal(record)
+	if err == nil {
+		err = s.changeRecord(kind, container, component, func(path string) error {
+			return s.writeFile(path, append(content, '\n'), 0o644)
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("remember component %q in container %q: %w", component, container, err)
+	}
+	return nil
+}
+
+// Recall reads what is remembered about a component into record. It reports
+// false if that is nothing.
+func (s *State) Recall(kind, container, component string, record any) (bool, error) {
+	if err := checkStateNames(container, component); err != nil {
+		return false, err
+	}
+	path := s.path(recordsDir, kind, container, component)
+	content, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(content, record)
+	}
+	if err != nil {
+		return false, fmt.Errorf("read the record %s: %w", path, err)
+	}
+	return true, nil
+}
+
+// Forget removes what is remembered about a component, if anything.
+func (s *State) Forget(kind, container, component string) error {
+	err := s.changeRecord(kind, container, component, removeIfPresent)
+	if err != nil {
+		return fmt.Errorf("forget component %q in container %q: %w", component, container, err)
+	}
+	return nil
+}
+
+func (s *State) changeRecord(kind, container, component string, change func(path string) error) error {
+	if err := checkStateNames(container, component); err != nil {
+		return err
+	}
+	unlock, err := s.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return change(s.path(recordsDir, kind, container, component))
+}
