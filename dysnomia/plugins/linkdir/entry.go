@@ -1,9 +1,10 @@
 package linkdir
 
 import (
-	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -97,41 +98,100 @@ func leadsNowhere(path string) bool {
 // sameContent reports whether two files are equal; a missing source equals
 // nothing.
 func sameContent(path, source string) (bool, error) {
-	want, err := os.ReadFile(source)
+	info, err := os.Stat(source)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	got, err := os.ReadFile(path)
-	return err == nil && bytes.Equal(got, want), err
+	if present, err := os.Lstat(path); err != nil || present.Size() != info.Size() {
+		return false, err
+	}
+	want, err := checksum(source)
+	if err != nil {
+		return false, err
+	}
+	got, err := checksum(path)
+	return err == nil && got == want, err
 }
 
-// install makes the link or copy. It is never half there, and never missing if
-// it replaces another. If it does not replace, it fails when somebody else has
-// made something of that name meanwhile.
-func (e Entry) install(replace bool) error {
-	dir := filepath.Dir(e.Path)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("install %s: %w", e.Path, err)
+func checksum(path string) ([sha256.Size]byte, error) {
+	var sum [sha256.Size]byte
+	file, err := os.Open(path)
+	if err != nil {
+		return sum, err
 	}
-	if !e.Copy && !replace {
-		return wrap(e, os.Symlink(e.Source, e.Path))
+	defer file.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, file); err != nil {
+		return sum, err
 	}
-	// No server reads names that begin with a dot.
-	temporary := filepath.Join(dir, ".dysnomia-"+e.Name())
-	err := ignoreMissing(os.Remove(temporary))
-	if err == nil {
-		err = e.make(temporary)
+	hash.Sum(sum[:0])
+	return sum, nil
+}
+
+// pending is an entry that has to appear.
+type pending struct {
+	Entry
+	// temporary is what was made to be renamed, or empty.
+	temporary string
+	replace   bool
+}
+
+// prepare makes everything that is not in its place yet, under other names.
+func prepare(entries []Entry, places []place) ([]pending, error) {
+	var list []pending
+	for i, entry := range entries {
+		if places[i] == taken {
+			continue
+		}
+		p := pending{Entry: entry, replace: places[i] == outdated}
+		err := os.MkdirAll(filepath.Dir(entry.Path), 0o755)
+		if err == nil && (entry.Copy || p.replace) {
+			// No server knows such names, whatever it thinks of dots: the
+			// suffix is not its own.
+			p.temporary = filepath.Join(filepath.Dir(entry.Path), ".dysnomia-"+entry.Name()+".part")
+			err = ignoreMissing(os.Remove(p.temporary))
+		}
+		list = append(list, p)
+		if err == nil && p.temporary != "" {
+			err = entry.make(p.temporary)
+		}
+		if err != nil {
+			return nil, errors.Join(wrap(entry, err), discard(list))
+		}
 	}
+	return list, nil
+}
+
+// appear puts an entry into its place. It is never half there, and never
+// missing if it replaces another. If it does not replace, it fails when
+// somebody else has made something of that name meanwhile.
+func (p pending) appear() error {
+	var err error
 	switch {
-	case err == nil && replace:
-		err = os.Rename(temporary, e.Path)
-	case err == nil:
-		err = os.Link(temporary, e.Path)
+	case p.replace:
+		err = os.Rename(p.temporary, p.Path)
+	case p.Copy:
+		if err = os.Link(p.temporary, p.Path); err == nil {
+			err = os.Remove(p.temporary)
+		}
+	default:
+		err = os.Symlink(p.Source, p.Path)
 	}
-	return wrap(e, errors.Join(err, ignoreMissing(os.Remove(temporary))))
+	return wrap(p.Entry, err)
+}
+
+// discard removes what was made and does not appear.
+func discard(list []pending) error {
+	var errs []error
+	for _, p := range list {
+		if p.temporary != "" {
+			errs = append(errs, ignoreMissing(os.Remove(p.temporary)))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func wrap(e Entry, err error) error {
@@ -141,15 +201,27 @@ func wrap(e Entry, err error) error {
 	return fmt.Errorf("install %s: %w", e.Path, err)
 }
 
+// make makes the link or copy. A copy can be read by everybody, and is as old
+// as it looks: servers tell versions by the time, and in the Nix store all
+// files are equally old.
 func (e Entry) make(path string) error {
 	if !e.Copy {
 		return os.Symlink(e.Source, path)
 	}
-	content, err := os.ReadFile(e.Source)
+	source, err := os.Open(e.Source)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, content, 0o644)
+	defer source.Close()
+	// Nothing is followed that somebody else has put there.
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	if _, err = io.Copy(file, source); err == nil {
+		err = errors.Join(file.Chmod(0o644), file.Sync())
+	}
+	return errors.Join(err, file.Close())
 }
 
 func ignoreMissing(err error) error {

@@ -64,8 +64,9 @@ func recall(r *dysnomia.Request) (record, error) {
 // Install makes the entries of the component appear, and the directories that
 // they are in. What is in place already stays. An entry of another version of
 // the component is replaced, and so is a link to nothing; anything else in the
-// way is an error, and then nothing is changed. If it fails in the middle, what
-// it has made is removed again.
+// way is an error, and then nothing is changed. Everything is made under another
+// name before the first entry appears, and each appears at once. If that fails
+// in the middle, what it has made is removed again.
 func Install(r *dysnomia.Request, entries []Entry) error {
 	known, err := recall(r)
 	if err != nil {
@@ -84,15 +85,16 @@ func Install(r *dysnomia.Request, entries []Entry) error {
 	if err := known.add(r, entries); err != nil {
 		return err
 	}
+	pending, err := prepare(entries, places)
+	if err != nil {
+		return errors.Join(err, known.set(r, before))
+	}
 	var made []Entry
-	for i, entry := range entries {
-		if places[i] == taken {
-			continue
+	for i, p := range pending {
+		if err := p.appear(); err != nil {
+			return errors.Join(err, discard(pending[i:]), known.remove(r, made), known.set(r, before))
 		}
-		if err := entry.install(places[i] == outdated); err != nil {
-			return errors.Join(err, known.remove(r, made), known.set(r, before))
-		}
-		made = append(made, entry)
+		made = append(made, p.Entry)
 	}
 	return nil
 }

@@ -291,3 +291,20 @@ func TestCrash(t *testing.T) {
 	install(t, r, list)
 	expect(t, dir, "a=a of app", "b=b of app")
 }
+
+// TestNothingAppearsBeforeAllCopiesAreComplete: the last copy does not fit.
+func TestNothingAppearsBeforeAllCopiesAreComplete(t *testing.T) {
+	r, dir := request(t, "app", nil), t.TempDir()
+	list := entries(t, r, dir)
+	list[0].Copy, list[1].Copy = true, true
+	list[1].Source = filepath.Join(r.Component, "conf") // not a file
+	if err := Install(r, list); err == nil || !strings.Contains(err.Error(), list[1].Path) {
+		t.Errorf("error: %v", err)
+	}
+	if left := contents(t, dir); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+	if known, err := recall(r); err != nil || len(known) != 0 {
+		t.Errorf("remembered: %v, %v", known, err)
+	}
+}
