@@ -40,12 +40,12 @@ func (known record) find(r *dysnomia.Request, e Entry) (place, error) {
 		if known.has(e.Path) {
 			return outdated, nil
 		}
-	case !e.Copy && info.Mode().Type() == fs.ModeSymlink:
+	case info.Mode().Type() == fs.ModeSymlink:
 		target, err := os.Readlink(e.Path)
-		if err != nil || target == e.Source {
+		if err != nil || target == e.Source && !e.Copy {
 			return taken, wrap(e, err)
 		}
-		if isVersion(r, e, target) || leadsNowhere(e.Path) {
+		if target == e.Source || isVersion(r, e, target) || leadsNowhere(e.Path) {
 			return outdated, nil
 		}
 		return vacant, fmt.Errorf("install %s: it links to %s, which another component needs: deactivate that, or remove the link if nobody needs it", e.Path, target)
@@ -55,9 +55,11 @@ func (known record) find(r *dysnomia.Request, e Entry) (place, error) {
 
 // isOurs reports whether what is in place was made for this component.
 func (known record) isOurs(r *dysnomia.Request, e Entry) (bool, error) {
+	if target, err := os.Readlink(e.Path); err == nil {
+		return target == e.Source, nil // the original makes no copies
+	}
 	if !e.Copy {
-		target, err := os.Readlink(e.Path)
-		return err == nil && target == e.Source, nil
+		return false, nil
 	}
 	info, err := os.Lstat(e.Path)
 	if err != nil || !info.Mode().IsRegular() {

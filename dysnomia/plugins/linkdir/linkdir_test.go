@@ -308,3 +308,25 @@ func TestNothingAppearsBeforeAllCopiesAreComplete(t *testing.T) {
 		t.Errorf("remembered: %v, %v", known, err)
 	}
 }
+
+// TestALinkOfTheOriginal: it links what this plugin copies.
+func TestALinkOfTheOriginal(t *testing.T) {
+	r, dir := request(t, "app", nil), t.TempDir()
+	list := entries(t, r, dir)[:1]
+	list[0].Copy = true
+	original := func() {
+		t.Helper()
+		if err := os.Symlink(list[0].Source, list[0].Path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	original()
+	install(t, r, list)
+	if _, err := os.Readlink(list[0].Path); err == nil {
+		t.Error("it was not replaced by a copy")
+	}
+	removeInstalled(t, r, list)
+	original()
+	removeInstalled(t, r, list)
+	expect(t, dir)
+}
