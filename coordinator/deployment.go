@@ -81,12 +81,16 @@ type Options struct {
 
 func (d *Deployment) profile() string { return cmp.Or(d.Options.Profile, DefaultProfile) }
 
-func (d *Deployment) transfers() int {
+func (d *Deployment) transfers() int { return transfersOr(d.Options.Transfers) }
+
+// transfersOr returns the number of targets to or from which something is
+// copied at once: the given one, or the standard if that is below one.
+func transfersOr(given int) int {
 	const standard = 2
-	if d.Options.Transfers < 1 {
+	if given < 1 {
 		return standard
 	}
-	return d.Options.Transfers
+	return given
 }
 
 // upgradedFrom returns the configuration that is replaced, or nil.

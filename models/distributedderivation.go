@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/disnix-go/disnix/models/internal/strictxml"
 )
@@ -63,13 +64,15 @@ func (d *decoder) derivationMappings() []DerivationMapping {
 func (d *decoder) interfaces() map[string]Interface {
 	interfaces := make(map[string]Interface)
 	for name, ok := d.named("interface"); ok; name, ok = d.named("interface") {
-		var i Interface
+		i := Interface{NumOfCores: 1}
 		for d.Child() {
 			switch string(d.Name()) {
 			case "targetAddress":
 				i.TargetAddress = d.text()
 			case "clientInterface":
 				i.ClientInterface = d.shared()
+			case "numOfCores":
+				i.NumOfCores = d.numOfCores(name)
 			default:
 				d.Skip()
 			}
@@ -77,6 +80,23 @@ func (d *decoder) interfaces() map[string]Interface {
 		interfaces[name] = i
 	}
 	return interfaces
+}
+
+// Infrastructure returns the build machines as targets, whose address is in
+// the property targetAddress.
+func (dd *DistributedDerivation) Infrastructure() Infrastructure {
+	const property = "targetAddress"
+	infrastructure := make(Infrastructure, len(dd.Interfaces))
+	for name, i := range dd.Interfaces {
+		infrastructure[name] = &Target{
+			Name:            name,
+			Properties:      Properties{property: {Type: String, Text: i.TargetAddress}},
+			TargetProperty:  property,
+			ClientInterface: i.ClientInterface,
+			NumOfCores:      max(1, i.NumOfCores),
+		}
+	}
+	return infrastructure
 }
 
 // WriteXML writes the distributed derivation, interfaces in byte order.
@@ -95,6 +115,9 @@ func (dd *DistributedDerivation) WriteXML(w io.Writer) error {
 			x.Start("interface", "name", name)
 			x.Element("targetAddress", dd.Interfaces[name].TargetAddress)
 			x.Element("clientInterface", dd.Interfaces[name].ClientInterface)
+			if cores := dd.Interfaces[name].NumOfCores; cores > 1 { // the original does not know it
+				x.Element("numOfCores", strconv.Itoa(cores))
+			}
 			x.End("interface")
 		}
 		x.End("interfaces")
@@ -121,6 +144,9 @@ func (dd *DistributedDerivation) Validate() error {
 		}
 		if dd.Interfaces[name].ClientInterface == "" {
 			problems = append(problems, fmt.Errorf("interface %q: interface.clientInterface is not set! Hash table value with key: %s is invalid!", name, name))
+		}
+		if cores := dd.Interfaces[name].NumOfCores; cores < 1 {
+			problems = append(problems, fmt.Errorf("interface %q: numOfCores is %d, but must be at least 1", name, cores))
 		}
 	}
 	return problems.Err()

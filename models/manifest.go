@@ -121,4 +121,7 @@ type DerivationMapping struct {
 type Interface struct {
 	TargetAddress   string
 	ClientInterface string
+	// NumOfCores is the number of builds that may run there at once, 1 unless
+	// the document says otherwise.
+	NumOfCores int
 }

@@ -67,6 +67,7 @@ undoes it; until then, there can be no other.`,
 				coordinatorProfilePathFlag(),
 				transfersFlag(),
 				concurrencyFlag(),
+				buildOnTargetsFlag(),
 				noUpgradeFlag(),
 				noLockFlag(),
 				noCoordinatorProfileFlag(),
@@ -224,6 +225,9 @@ func (s *session) deployModels() error {
 	}
 	// Nobody wants to wait for a build that cannot be deployed.
 	if err := d.Targets.Connect(s.Context.Context, system.Manifest.Infrastructure); err != nil {
+		return err
+	}
+	if err := s.delegate(s.Context.Context, system, d.Targets); err != nil {
 		return err
 	}
 	if d.ManifestPath, d.Manifest, err = system.Build(s.Context.Context); err != nil {

@@ -25,6 +25,8 @@ func programs() []*program {
 		normalizeInfraProgram(),
 		gendistRoundRobinProgram(),
 		instantiateProgram(),
+		delegateProgram(),
+		buildProgram(),
 		copyClosureProgram(),
 		copySnapshotsProgram(),
 		runActivityProgram(),

@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/disnix-go/disnix/models"
+	"github.com/disnix-go/disnix/models/nix"
 )
 
 // BuildDistributedDerivation evaluates the models and returns which store
@@ -37,7 +40,7 @@ func BuildDistributedDerivation(ctx context.Context, in Inputs) (storePath strin
 	case KindModels, KindArchitecture, KindPackages:
 		var system *System
 		if system, err = evaluateModels(ctx, w, in, kind, files); err == nil {
-			document, err = system.distributedDerivation()
+			document, err = system.DistributedDerivation()
 		}
 	default:
 		err = ErrUnknownCombination
@@ -57,8 +60,10 @@ func BuildDistributedDerivation(ctx context.Context, in Inputs) (storePath strin
 	return path, document, nil
 }
 
-// distributedDerivation assigns the packages of each target to it.
-func (s *System) distributedDerivation() (*models.DistributedDerivation, error) {
+// DistributedDerivation assigns the packages of each target to it, to be built
+// there. Of a deployment model, which says what is built already, nothing is.
+// A package that is not a derivation is an error, as [models.Problems].
+func (s *System) DistributedDerivation() (*models.DistributedDerivation, error) {
 	document := &models.DistributedDerivation{Interfaces: make(map[string]models.Interface)}
 	var problems models.Problems
 	for _, name := range slices.Sorted(maps.Keys(s.Manifest.Infrastructure)) {
@@ -67,7 +72,11 @@ func (s *System) distributedDerivation() (*models.DistributedDerivation, error) 
 		if err != nil {
 			problems = append(problems, fmt.Errorf("target %q: %w", name, err))
 		}
-		document.Interfaces[name] = models.Interface{TargetAddress: address, ClientInterface: target.ClientInterface}
+		document.Interfaces[name] = models.Interface{
+			TargetAddress:   address,
+			ClientInterface: target.ClientInterface,
+			NumOfCores:      target.NumOfCores,
+		}
 		seen := make(map[string]bool)
 		for _, pkg := range s.profiles[name] {
 			if pkg.Derivation == "" {
@@ -98,6 +107,7 @@ type derivationMapping struct {
 type interfaceOfTarget struct {
 	TargetAddress   field[string] `json:"targetAddress"`
 	ClientInterface field[string] `json:"clientInterface"`
+	NumOfCores      field[int]    `json:"numOfCores"`
 }
 
 func evaluateBuild(ctx context.Context, w *workspace, in Inputs, files []file) (*models.DistributedDerivation, error) {
@@ -113,9 +123,11 @@ func evaluateBuild(ctx context.Context, w *workspace, in Inputs, files []file) (
 		where := fmt.Sprintf("interface %q", member.name)
 		c.wantKind(where, member.value.invalid, "an attribute set")
 		i := member.value.value
+		c.wantKind(where+": numOfCores", i.NumOfCores.invalid, "an integer")
 		document.Interfaces[member.name] = models.Interface{
 			TargetAddress:   c.text(where+": targetAddress", i.TargetAddress),
 			ClientInterface: c.text(where+": clientInterface", i.ClientInterface),
+			NumOfCores:      i.NumOfCores.value,
 		}
 	}
 	c.wantKind("derivationMappings", answer.DerivationMappings.invalid, "a list")
@@ -124,6 +136,9 @@ func evaluateBuild(ctx context.Context, w *workspace, in Inputs, files []file) (
 		c.wantKind(where, element.invalid, "an attribute set")
 		m := element.value
 		c.wantKind(where+": derivation", m.Derivation.invalid, "a derivation or the path of its file")
+		if path := m.Derivation.value; m.Derivation.invalid == "" && (filepath.Dir(path) != nix.StoreDir() || !strings.HasSuffix(path, ".drv")) {
+			c.problem("%s: %q is not a store derivation: a .drv file in %s", where, path, nix.StoreDir())
+		}
 		document.Mappings = append(document.Mappings, models.DerivationMapping{
 			Derivation: m.Derivation.value,
 			Interface:  c.text(where+": interface", m.Interface),

@@ -230,8 +230,8 @@ func TestDistributedDerivation(t *testing.T) {
 		t.Errorf("mappings are %v, want %v", got, want)
 	}
 	wantInterfaces := map[string]models.Interface{
-		"node1": {TargetAddress: "node1.lan", ClientInterface: "disnix-run-activity"},
-		"node2": {TargetAddress: "node2.lan", ClientInterface: "disnix-run-activity"},
+		"node1": {TargetAddress: "node1.lan", ClientInterface: "disnix-run-activity", NumOfCores: 1},
+		"node2": {TargetAddress: "node2.lan", ClientInterface: "disnix-run-activity", NumOfCores: 4},
 	}
 	if !reflect.DeepEqual(document.Interfaces, wantInterfaces) {
 		t.Errorf("interfaces are %v, want %v", document.Interfaces, wantInterfaces)
@@ -256,13 +256,13 @@ func TestDistributedDerivation(t *testing.T) {
 		    { derivation = `+derivation+`; interface = "a"; }
 		    { derivation = (import ./pkgs.nix { system = "x86_64-linux"; }).say "x" ""; interface = "a"; }
 		  ];
-		  interfaces.a = { targetAddress = "a.lan"; clientInterface = "d"; };
+		  interfaces.a = { targetAddress = "a.lan"; clientInterface = "d"; numOfCores = 3; };
 		}`)}
 		_, got, err := BuildDistributedDerivation(context.Background(), in)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.Mappings[0].Derivation != derivation || !strings.HasSuffix(got.Mappings[1].Derivation, "-x.drv") || got.Interfaces["a"].TargetAddress != "a.lan" {
+		if got.Mappings[0].Derivation != derivation || !strings.HasSuffix(got.Mappings[1].Derivation, "-x.drv") || got.Interfaces["a"] != (models.Interface{TargetAddress: "a.lan", ClientInterface: "d", NumOfCores: 3}) {
 			t.Errorf("got %v", got)
 		}
 	})

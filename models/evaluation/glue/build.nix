@@ -25,7 +25,11 @@ let
 
   interface = i:
     if !(isAttrs i) then { invalid = describe i; }
-    else { targetAddress = string (i.targetAddress or null); clientInterface = string (i.clientInterface or clientInterface); };
+    else {
+      targetAddress = string (i.targetAddress or null);
+      clientInterface = string (i.clientInterface or clientInterface);
+      numOfCores = expect [ "int" ] (i.numOfCores or 1);
+    };
 
   mappings = model.derivationMappings or [ ];
   interfaces = model.interfaces or { };
