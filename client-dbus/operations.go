@@ -33,8 +33,8 @@ func (c *Client) Realise(ctx context.Context, derivations []string) ([]string, e
 // list makes the list of a message; there is no nil.
 func list(words []string) []string { return append([]string{}, words...) }
 
-// ImportClosure implements [service.Store]. The service does not tell the
-// paths: they are those that the stream holds.
+// ImportClosure implements [service.Store]. The service does not tell what it
+// has imported: it is asked for.
 func (c *Client) ImportClosure(ctx context.Context, closure io.Reader) ([]string, error) {
 	file, paths, err := spool.Closure(ctx, closure)
 	if err != nil {
@@ -44,7 +44,7 @@ func (c *Client) ImportClosure(ctx context.Context, closure io.Reader) ([]string
 	if _, err := c.run(ctx, "import", file); err != nil {
 		return nil, err
 	}
-	return paths, nil
+	return service.CheckImported(ctx, c, paths)
 }
 
 // ExportClosure implements [service.Store].

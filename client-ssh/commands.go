@@ -63,9 +63,9 @@ func (c *commands) Realise(ctx context.Context, derivations []string) ([]string,
 	return c.each(ctx, "realise", derivations)
 }
 
-// ImportClosure implements [service.Store]. The imported paths are those that
-// the stream holds: not all programs print them. If it fails, a Read of the
-// stream that is under way may end later.
+// ImportClosure implements [service.Store]. Not all programs print what they
+// have imported: it is asked for. If it fails, a Read of the stream that is
+// under way may end later.
 func (c *commands) ImportClosure(ctx context.Context, stream io.Reader) (paths []string, err error) {
 	file, err := c.temporary(ctx)
 	if err != nil {
@@ -78,7 +78,7 @@ func (c *commands) ImportClosure(ctx context.Context, stream io.Reader) (paths [
 	if err := c.run(ctx, command{operation: "import", words: []string{"--import", file}}); err != nil {
 		return nil, err
 	}
-	return paths, nil
+	return service.CheckImported(ctx, c, paths)
 }
 
 // uploadClosure writes a closure to a file, and reads on the way which paths it

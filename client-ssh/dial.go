@@ -174,17 +174,21 @@ func (l *link) watch() {
 	}
 }
 
-// answers reports whether the target answers in time.
+// answers reports whether the target answers in time, or the connection has
+// ended.
 func (l *link) answers(limit time.Duration) bool {
-	answered := make(chan struct{})
+	answered := make(chan error, 1)
 	go func() {
-		defer close(answered)
-		_, _, _ = l.client.SendRequest("keepalive@openssh.com", true, nil)
+		_, _, err := l.client.SendRequest("keepalive@openssh.com", true, nil)
+		answered <- err
 	}()
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
-	case <-answered:
+	case err := <-answered:
+		if err != nil {
+			<-l.done // it is about to be known why
+		}
 	case <-l.done:
 	case <-timer.C:
 		return false
@@ -210,8 +214,10 @@ func (l *link) disconnect() {
 	}
 }
 
-// lost returns the reason if the connection has ended, otherwise err.
+// lost returns the reason if the connection has ended, otherwise err. The end
+// is seen by what uses the connection first: hence the question.
 func (l *link) lost(err error) error {
+	_ = l.answers(time.Second)
 	select {
 	case <-l.done:
 		return l.err

@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
-// CopyClosure copies the closure of paths from one store to another. Paths
-// that the destination has already are not transferred; afterwards it is asked
-// once more whether it has all of them. It returns the paths that were copied.
+// CopyClosure copies the closure of paths from one store to another. It costs
+// the destination two operations whatever the number of paths: it is asked once
+// which of them it misses, and only these are transferred. It returns the paths
+// that were copied; that the destination has them now is part of the import.
 //
 // The closure is streamed, nothing is stored in between. Between stores that
-// are the same nothing is copied.
+// are the same nothing is copied. After a failure it can be repeated: what has
+// arrived is not copied again.
 func CopyClosure(ctx context.Context, from, to Store, paths []string) ([]string, error) {
 	requisites, err := from.QueryRequisites(ctx, paths)
 	if err != nil {
@@ -28,23 +31,42 @@ func CopyClosure(ctx context.Context, from, to Store, paths []string) ([]string,
 	if len(missing) == 0 {
 		return nil, nil
 	}
-	if err := transfer(ctx, from, to, missing); err != nil {
+	imported, err := transfer(ctx, from, to, missing)
+	if err != nil {
 		return nil, err
 	}
-	lost, err := to.PrintInvalid(ctx, missing)
-	if err != nil {
-		return nil, fmt.Errorf("verify the copied closure at the destination: %w", err)
+	arrived := make(map[string]bool, len(imported))
+	for _, path := range imported {
+		arrived[path] = true
 	}
+	lost := slices.DeleteFunc(slices.Clone(missing), func(path string) bool { return arrived[path] })
 	if len(lost) > 0 {
-		return nil, fmt.Errorf("at the destination: %s did not become valid, although the import was successful", summary(lost))
+		return nil, fmt.Errorf("at the destination: %w", notValid(lost))
 	}
 	return missing, nil
 }
 
+// CheckImported asks a store whether it has the paths of a closure that it has
+// imported, and returns them if so.
+func CheckImported(ctx context.Context, store Store, paths []string) ([]string, error) {
+	lost, err := store.PrintInvalid(ctx, paths)
+	if err != nil {
+		return nil, fmt.Errorf("verify the imported closure: %w", err)
+	}
+	if len(lost) > 0 {
+		return nil, notValid(lost)
+	}
+	return paths, nil
+}
+
+func notValid(lost []string) error {
+	return fmt.Errorf("%s did not become valid, although the import was successful: look at the Nix store there (nix-store --verify)", summary(lost))
+}
+
 // transfer streams paths from one store to the other. When one side fails the
 // other one is stopped, and only the error of the side that failed by itself
-// is returned.
-func transfer(ctx context.Context, from, to Store, paths []string) error {
+// is returned. Otherwise it returns what the destination says it has imported.
+func transfer(ctx context.Context, from, to Store, paths []string) ([]string, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	reader, writer := io.Pipe()
@@ -59,7 +81,7 @@ func transfer(ctx context.Context, from, to Store, paths []string) error {
 		}
 		exported <- err
 	}()
-	_, importErr := to.ImportClosure(ctx, reader)
+	imported, importErr := to.ImportClosure(ctx, reader)
 	if importErr != nil {
 		stop()
 	}
@@ -68,11 +90,11 @@ func transfer(ctx context.Context, from, to Store, paths []string) error {
 
 	switch {
 	case importErr != nil && (exportErr == nil || destination.err != nil || errors.Is(exportErr, context.Canceled)):
-		return fmt.Errorf("at the destination: %w", importErr)
+		return nil, fmt.Errorf("at the destination: %w", importErr)
 	case exportErr != nil:
-		return fmt.Errorf("at the source: %w", exportErr)
+		return nil, fmt.Errorf("at the source: %w", exportErr)
 	default:
-		return nil
+		return imported, nil
 	}
 }
 

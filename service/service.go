@@ -40,7 +40,9 @@ type Store interface {
 	// dependants.
 	QueryRequisites(ctx context.Context, paths []string) ([]string, error)
 	// ImportClosure reads a nix-store --export stream and adds its paths to
-	// the store; it returns the imported paths.
+	// the store. It returns the imported paths, which are valid then: an
+	// implementation that the target does not tell them asks for it (see
+	// [CheckImported]).
 	ImportClosure(ctx context.Context, closure io.Reader) ([]string, error)
 	// ExportClosure writes the paths (not their dependencies) as a
 	// nix-store --export stream. An invalid path is an error.

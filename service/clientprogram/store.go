@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/disnix-go/disnix/service"
 	"github.com/disnix-go/disnix/service/closure"
 	"github.com/disnix-go/disnix/service/spool"
 )
@@ -35,8 +36,8 @@ func (c *Client) each(ctx context.Context, paths []string, operation string, arg
 	})
 }
 
-// ImportClosure implements [service.Store]. The imported paths are those that
-// the stream holds: not all programs print them.
+// ImportClosure implements [service.Store]. Not all programs print what they
+// have imported: it is asked for.
 func (c *Client) ImportClosure(ctx context.Context, stream io.Reader) ([]string, error) {
 	file, paths, err := spool.Closure(ctx, stream)
 	if err != nil {
@@ -50,7 +51,7 @@ func (c *Client) ImportClosure(ctx context.Context, stream io.Reader) ([]string,
 	if err != nil {
 		return nil, err
 	}
-	return paths, nil
+	return service.CheckImported(ctx, c, paths)
 }
 
 // ExportClosure implements [service.Store].
