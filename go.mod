@@ -57,3 +57,5 @@ require (
 	golang.org/x/tools v0.49.0 // indirect
 	howett.net/plist v1.0.1 // indirect
 )
+
+tool github.com/hooklift/gowsdl/cmd/gowsdl
