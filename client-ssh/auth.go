@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -51,8 +52,10 @@ func loadIdentity(s *settings) *identity {
 		switch {
 		case signer == nil:
 		case slices.Contains(held, signer):
+			id.signers = append(id.signers, id.certified(signer, file, s)...)
 			id.signers = append(id.signers, signer)
 		default:
+			rest = append(rest, id.certified(signer, file, s)...)
 			rest = append(rest, signer)
 		}
 	}
@@ -65,6 +68,38 @@ func loadIdentity(s *settings) *identity {
 	}
 	id.signers = append(id.signers, rest...)
 	return id
+}
+
+// certified returns the key with its certificates: the one next to its file,
+// and those that the configuration names. They come before the key alone.
+func (id *identity) certified(signer ssh.Signer, file string, s *settings) []ssh.Signer {
+	var signers []ssh.Signer
+	for i, name := range append([]string{file + "-cert.pub"}, s.certificates...) {
+		content, err := os.ReadFile(name)
+		if i == 0 && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			id.note("certificate: %v", err)
+			continue
+		}
+		key, _, _, _, err := ssh.ParseAuthorizedKey(content)
+		certificate, ok := key.(*ssh.Certificate)
+		if err != nil || !ok {
+			id.note("certificate file %s holds no certificate", name)
+			continue
+		}
+		if !bytes.Equal(certificate.Key.Marshal(), signer.PublicKey().Marshal()) {
+			continue // it is that of another key
+		}
+		if until := certificate.ValidBefore; until != ssh.CertTimeInfinity && time.Now().Unix() >= int64(until) {
+			id.note("certificate %s is valid until %s only: have the key signed again", name, time.Unix(int64(until), 0).UTC().Format(time.DateTime))
+		}
+		if signer, err := ssh.NewCertSigner(certificate, signer); err == nil {
+			signers = append(signers, signer)
+		}
+	}
+	return signers
 }
 
 // agentKeys returns the keys that the agent holds.

@@ -225,12 +225,15 @@ func TestConfiguration(t *testing.T) {
 		wantRefusal(t, "a", "circle")
 	})
 	for text, want := range map[string]string{
-		"Host *\n  ProxyCommand nc %h %p\n":         "ProxyCommand",
+		"Host *\n  ProxyCommand a\n  ProxyJump b\n": "both a ProxyCommand and a ProxyJump",
+		"Host *\n  RevokedHostKeys /etc/revoked\n":  `revokedhostkeys "/etc/revoked"`,
+		"Host *\n  BindAddress 127.0.0.2\n":         `bindaddress "127.0.0.2"`,
 		"Host *\n  StrictHostKeyChecking perhaps\n": `"perhaps"`,
 		"Host *\n  Port many\n":                     `"many"`,
 		"Host *\n  ConnectTimeout never\n":          `"never"`,
 		"Host *\n  AddressFamily ipx\n":             `"ipx"`,
-		"Match host x\n  Port 1\n":                  "-F in SSH_OPTS",
+		"Match host target\n  Port many\n":          "ssh -G target",
+		"Match host target\n  RevokedHostKeys /r\n": `revokedhostkeys "/r"`,
 		"Host *\n  ProxyJump a:b:c\n":               `"a:b:c"`,
 	} {
 		t.Run(strings.TrimSpace(text), func(t *testing.T) {
@@ -238,6 +241,20 @@ func TestConfiguration(t *testing.T) {
 			wantRefusal(t, "target", want)
 		})
 	}
+	t.Run("Match blocks", func(t *testing.T) {
+		configure("Match originalhost by-match exec true\n  HostName %s\n  Port %s\n  IdentityFile \"~/my key\"\n  UserKnownHostsFile %s/.ssh/known_hosts\n", host, port, h.home)
+		t.Setenv("SSH_OPTS", "-F "+filepath.Join(h.home, ".ssh/config"))
+		works(t, "by-match")
+		t.Run("in a file that is included", func(t *testing.T) {
+			h.must(os.Rename(filepath.Join(h.home, ".ssh/config"), filepath.Join(h.home, ".ssh/more")))
+			configure("Include %s\n", filepath.Join(h.home, ".ssh/more"))
+			works(t, "by-match")
+		})
+		t.Run("without ssh", func(t *testing.T) {
+			t.Setenv("PATH", t.TempDir())
+			wantRefusal(t, "by-match", "Match blocks", "openssh-client", "-F in SSH_OPTS")
+		})
+	})
 	t.Run("another file", func(t *testing.T) {
 		t.Setenv("SSH_OPTS", "-F "+filepath.Join(h.home, "missing"))
 		wantRefusal(t, "target", "missing")

@@ -53,6 +53,7 @@ func (c *configuration) route(e endpoint, hop bool, depth int) ([]*settings, err
 			if err != nil {
 				return nil, err
 			}
+			next.proxyCommand = "" // it is reached through the one before
 			way = append(way, next)
 			continue
 		}
@@ -116,6 +117,9 @@ func connect(ctx context.Context, s *settings, via *ssh.Client) (*ssh.Client, er
 	}
 	if err != nil {
 		_ = conn.Close()
+		if through, ok := conn.(*proxy); ok {
+			return nil, through.explain(ctx, explain(err, id))
+		}
 		return nil, explain(err, id)
 	}
 	return ssh.NewClient(c, channels, requests), nil
@@ -140,15 +144,19 @@ func prefixed(prefix, text string) string {
 	return prefix + text
 }
 
-// open opens the stream of bytes to a host.
+// open opens the stream of bytes to a host. What a ProxyCommand has to say is
+// known only later.
 func open(ctx context.Context, s *settings, via *ssh.Client, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf("no answer within %s", s.timeout))
 	defer cancel()
 	var conn net.Conn
 	var err error
-	if via == nil {
+	switch {
+	case via == nil && s.proxyCommand != "":
+		return startProxy(s)
+	case via == nil:
 		conn, err = new(net.Dialer).DialContext(ctx, s.network, address)
-	} else {
+	default:
 		conn, err = via.DialContext(ctx, "tcp", address)
 	}
 	if err != nil && ctx.Err() != nil {

@@ -24,8 +24,8 @@ const harmlessFlags = "aknqTx"
 
 // honoured are the keywords that have their effect.
 var honoured = []string{
-	"addressfamily", "connecttimeout", "globalknownhostsfile", "hostkeyalias", "hostname", "identitiesonly",
-	"identityagent", "identityfile", "port", "proxyjump", "stricthostkeychecking", "user", "userknownhostsfile",
+	"addressfamily", "certificatefile", "connecttimeout", "globalknownhostsfile", "hostkeyalias", "hostname", "identitiesonly",
+	"identityagent", "identityfile", "port", "proxycommand", "proxyjump", "stricthostkeychecking", "user", "userknownhostsfile",
 }
 
 // harmless are keywords that ask, with any of the values, for what this client
@@ -47,7 +47,6 @@ var harmless = map[string][]string{
 	"passwordauthentication":          {"no"},
 	"permitlocalcommand":              {"no"},
 	"preferredauthentications":        {"publickey"},
-	"proxycommand":                    {"none"},
 	"pubkeyauthentication":            {"yes"},
 	"requesttty":                      {"no", "auto"},
 	"serveralivecountmax":             nil, // dead targets are noticed

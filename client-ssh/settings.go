@@ -22,8 +22,10 @@ type settings struct {
 	alias, host, port, user string
 	network                 string // tcp, tcp4 or tcp6
 	jump                    []endpoint
+	proxyCommand            string // instead of a network connection; may be empty
 	identities              []string
-	identitiesGiven         bool // not the standard ones
+	certificates            []string // of the identities, besides those in files next to them
+	identitiesGiven         bool     // not the standard ones
 	identitiesOnly          bool
 	agent                   string // socket; empty for none
 	knownHosts              []string
@@ -38,6 +40,10 @@ type configuration struct {
 	options options
 	files   []*ssh_config.Config
 	home    string
+	// bySSH says that a file has Match blocks: then ssh evaluates all of them,
+	// and answers are what it said.
+	bySSH   bool
+	answers map[endpoint]map[string][]string
 }
 
 // readConfiguration reads the variable SSH_OPTS and the user's and system's
@@ -51,15 +57,11 @@ func readConfiguration() (*configuration, error) {
 	if err != nil {
 		home = "/"
 	}
-	c := &configuration{options: o, home: home}
+	c := &configuration{options: o, home: home, answers: make(map[endpoint]map[string][]string)}
 	if o.configFile == "none" {
 		return c, nil
 	}
-	files := []string{filepath.Join(home, ".ssh/config"), systemConfigFile}
-	if o.configFile != "" {
-		files = []string{c.expand(o.configFile)}
-	}
-	for _, file := range files {
+	for _, file := range c.fileNames() {
 		content, err := os.ReadFile(file)
 		if errors.Is(err, fs.ErrNotExist) && o.configFile == "" {
 			continue
@@ -67,7 +69,15 @@ func readConfiguration() (*configuration, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read ssh configuration: %w", err)
 		}
+		if matchBlock.Match(content) {
+			c.bySSH = true
+			continue
+		}
 		parsed, err := ssh_config.DecodeBytes(content)
+		if err != nil && strings.Contains(err.Error(), "Match directive") { // in a file that it includes
+			c.bySSH = true
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read ssh configuration %s: %w; name another one with -F in SSH_OPTS", file, err)
 		}
@@ -76,15 +86,28 @@ func readConfiguration() (*configuration, error) {
 	return c, nil
 }
 
+// fileNames returns where the configuration is, in the order in which it
+// counts.
+func (c *configuration) fileNames() []string {
+	if c.options.configFile != "" {
+		return []string{c.expand(c.options.configFile)}
+	}
+	return []string{filepath.Join(c.home, ".ssh/config"), systemConfigFile}
+}
+
 // all returns the values of a keyword for a host. For a hop on the way to a
 // target the options do not count.
-func (c *configuration) all(alias, keyword string, hop bool) ([]string, error) {
+func (c *configuration) all(e endpoint, keyword string, hop bool) ([]string, error) {
 	var values []string
 	if !hop {
 		values = append(values, c.options.values[keyword]...)
 	}
+	if c.bySSH {
+		found, err := c.evaluated(e)
+		return append(values, found[keyword]...), err
+	}
 	for _, file := range c.files {
-		found, err := file.GetAll(alias, keyword)
+		found, err := file.GetAll(e.host, keyword)
 		if err != nil {
 			return nil, fmt.Errorf("read ssh configuration: %w", err)
 		}
@@ -99,7 +122,7 @@ func (c *configuration) all(alias, keyword string, hop bool) ([]string, error) {
 func (c *configuration) resolve(e endpoint, hop bool) (*settings, error) {
 	var failure error
 	all := func(keyword string) []string {
-		values, err := c.all(e.host, keyword, hop)
+		values, err := c.all(e, keyword, hop)
 		failure = errors.Join(failure, err)
 		return values
 	}
@@ -126,25 +149,67 @@ func (c *configuration) resolve(e endpoint, hop bool) (*settings, error) {
 	for i, file := range s.identities {
 		s.identities[i] = c.tokens(file, s)
 	}
+	for _, file := range all("certificatefile") {
+		s.certificates = append(s.certificates, c.tokens(file, s))
+	}
 	s.identitiesOnly = first("identitiesonly", "no") == "yes"
 	s.agent = c.agent(first("identityagent", "SSH_AUTH_SOCK"), s)
 	if err := c.knownHosts(s, first); err != nil {
 		return nil, err
 	}
-	if proxy := first("proxycommand", "none"); proxy != "none" {
-		return nil, fmt.Errorf("host %s has the ProxyCommand %q in the ssh configuration, which is not supported: use ProxyJump", e.host, proxy)
+	if err := errors.Join(c.detour(s, first, hop), s.refuse(first)); err != nil {
+		return nil, err
 	}
-	for hop := range strings.SplitSeq(first("proxyjump", "none"), ",") {
+	return s, errors.Join(failure, s.connection(first))
+}
+
+// detour reads the settings of what is between here and the host. As with
+// OpenSSH, what an option says counts more than a file.
+func (c *configuration) detour(s *settings, first func(keyword, standard string) string, hop bool) error {
+	jumps := first("proxyjump", "none")
+	if s.proxyCommand = first("proxycommand", "none"); s.proxyCommand == "none" {
+		s.proxyCommand = ""
+	}
+	if s.proxyCommand != "" && jumps != "none" {
+		switch {
+		case !hop && c.options.first("proxyjump") != "":
+			s.proxyCommand = ""
+		case !hop && c.options.first("proxycommand") != "":
+			jumps = "none"
+		default:
+			return fmt.Errorf("host %s has both a ProxyCommand and a ProxyJump in the ssh configuration: set one of them to none", s.alias)
+		}
+	}
+	for hop := range strings.SplitSeq(jumps, ",") {
 		if hop == "none" {
 			continue
 		}
 		jump, err := parseEndpoint(strings.TrimPrefix(hop, "ssh://"))
 		if err != nil {
-			return nil, fmt.Errorf("ProxyJump of host %s: %w", e.host, err)
+			return fmt.Errorf("ProxyJump of host %s: %w", s.alias, err)
 		}
 		s.jump = append(s.jump, jump)
 	}
-	return s, errors.Join(failure, s.connection(first))
+	return nil
+}
+
+// unsupported are keywords that change with whom or how a connection is made,
+// and that this client does not honour.
+var unsupported = []string{
+	"bindaddress", "bindinterface", "canonicalizehostname", "knownhostscommand", "pkcs11provider", "proxyusefdpass", "remotecommand", "revokedhostkeys",
+}
+
+// refuse returns an error if the configuration asks for what this client does
+// not do.
+func (s *settings) refuse(first func(keyword, standard string) string) error {
+	for _, keyword := range unsupported {
+		switch value := first(keyword, "none"); strings.ToLower(value) {
+		case "none", "no", "false":
+		default:
+			return fmt.Errorf("host %s has %s %q in the ssh configuration, which is not supported: remove it, or name another configuration with -F in SSH_OPTS", s.alias, keyword, value)
+		}
+	}
+	return nil
 }
 
 // connection reads the settings of the network connection.
