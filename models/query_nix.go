@@ -1,29 +1,32 @@
 package models
 
-// profileManifest prints a profile manifest; the elements are in the
-// original's order.
+// profileManifest prints a profile manifest.
 func (n *nixWriter) profileManifest(p *ProfileManifest) {
-	n.set(func() {
-		n.attribute("services", func() {
-			n.set(func() {
-				for _, key := range sorted(p.Services) {
-					n.attribute(key, func() { n.service(p.Services[key]) })
-				}
-			})
+	n.set(func() { n.profileMembers(p) })
+}
+
+// profileMembers prints the parts of a profile manifest, or of a manifest; they
+// are in the original's order.
+func (n *nixWriter) profileMembers(p *ProfileManifest) {
+	n.attribute("services", func() {
+		n.set(func() {
+			for _, key := range sorted(p.Services) {
+				n.attribute(key, func() { n.service(p.Services[key]) })
+			}
 		})
-		n.attribute("serviceMappings", func() {
-			n.list(func() {
-				for _, m := range p.sortedMappings() {
-					n.mapping(m, "")
-				}
-			})
+	})
+	n.attribute("serviceMappings", func() {
+		n.list(func() {
+			for _, m := range p.sortedMappings() {
+				n.mapping(m, "")
+			}
 		})
-		n.attribute("snapshotMappings", func() {
-			n.list(func() {
-				for _, m := range p.sortedSnapshots() {
-					n.mapping(m.ServiceMapping, m.Component)
-				}
-			})
+	})
+	n.attribute("snapshotMappings", func() {
+		n.list(func() {
+			for _, m := range p.sortedSnapshots() {
+				n.mapping(m.ServiceMapping, m.Component)
+			}
 		})
 	})
 }
