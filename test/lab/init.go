@@ -14,6 +14,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// SSHLog is where a host's SSH server logs: a line with "Accepted publickey"
+// for each login.
+const SSHLog = "/var/log/sshd.log"
+
 // initName is the name under which a test program starts itself as the first
 // process of a host.
 const initName = "lab-init"
@@ -149,7 +153,7 @@ func startDaemons() error {
 	for _, command := range [][]string{
 		{"ip", "link", "set", "lo", "up"},
 		{"dbus-daemon", "--system", "--fork", "--nopidfile"},
-		{"/usr/sbin/sshd"},
+		{"/usr/sbin/sshd", "-E", SSHLog},
 	} {
 		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
 			return fmt.Errorf("run %s: %w: %s", command[0], err, out)
