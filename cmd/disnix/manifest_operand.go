@@ -30,9 +30,14 @@ func (s *session) givenOrDeployedManifest() (*models.Manifest, string, error) {
 		return nil, "", fail("[coordinator]: Error opening manifest file! %w", err)
 	}
 	if path == "" {
-		return nil, "", fail("Cannot open any manifest file!\nNothing has been deployed in profile %q from here yet (%s): name a manifest.", s.profile, s.profileDir)
+		return nil, "", s.noManifest()
 	}
 	return openManifest(path)
+}
+
+// noManifest says that no manifest is given and none is deployed.
+func (s *session) noManifest() error {
+	return fail("Cannot open any manifest file!\nNothing has been deployed in profile %q from here yet (%s): name a manifest.", s.profile, s.profileDir)
 }
 
 func openManifest(path string) (*models.Manifest, string, error) {
