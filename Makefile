@@ -10,7 +10,7 @@ INITDIR       ?= /etc/init.d
 GO      ?= go
 GOTESTFLAGS ?=
 
-.PHONY: all build demo demo-network test bench lint setup setup-race setup-plugins setup-bus setup-ssh setup-lab install clean
+.PHONY: all build demo demo-network test bench lint setup setup-race setup-plugins setup-web setup-bus setup-ssh setup-lab install clean
 
 all: build
 
@@ -29,7 +29,7 @@ demo-network: setup setup-lab
 
 # The race detector would let every program that the tests start sleep for a
 # second when it ends.
-test: setup setup-race setup-plugins setup-bus setup-ssh setup-lab
+test: setup setup-race setup-plugins setup-process-managers setup-web setup-bus setup-ssh setup-lab
 	GORACE=atexit_sleep_ms=0 $(GO) test -race $(GOTESTFLAGS) ./...
 
 bench:
@@ -51,6 +51,16 @@ setup-race:
 # What the tests of the plugins need: programs that components are made with.
 setup-plugins:
 	@scripts/install-missing bash:bash xz:xz-utils useradd:passwd perl:perl-base
+
+# What the tests of web applications need: servers that the tests start.
+setup-web:
+	@scripts/install-missing java:default-jre-headless /usr/share/tomcat10/bin/catalina.sh:tomcat10-common \
+		/usr/sbin/nginx:nginx-light /usr/sbin/apache2:apache2-bin
+
+# Process managers that the tests of the plugins start.
+setup-process-managers:
+	@scripts/install-missing supervisord:supervisor xinetd:xinetd s6-svscan:s6 execlineb:execline \
+		dbus-daemon:dbus-daemon perl:perl
 
 # What the tests of disnix-service need: a bus and other programs that use it.
 setup-bus:

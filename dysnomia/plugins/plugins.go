@@ -6,15 +6,18 @@ import (
 	"github.com/disnix-go/disnix/dysnomia/plugins/echo"
 	"github.com/disnix-go/disnix/dysnomia/plugins/fileset"
 	"github.com/disnix-go/disnix/dysnomia/plugins/process"
+	"github.com/disnix-go/disnix/dysnomia/plugins/supervisordprogram"
+	"github.com/disnix-go/disnix/dysnomia/plugins/tomcat"
 	"github.com/disnix-go/disnix/dysnomia/plugins/wrapper"
 )
 
 // Builtin returns the built-in plugins by type. The map belongs to the caller.
 func Builtin() map[string]dysnomia.Plugin {
 	return map[string]dysnomia.Plugin{
-		"echo":    echo.Plugin{},
-		"fileset": fileset.Plugin{},
-		"process": process.Plugin{},
-		"wrapper": wrapper.Plugin{},
+		"echo":                  echo.Plugin{},
+		"fileset":               fileset.Plugin{},
+		"process":               process.Plugin{},
+		"tomcat-webapplication": tomcat.Plugin{},
+		"wrapper":               wrapper.Plugin{},
 	}
 }

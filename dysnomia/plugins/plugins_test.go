@@ -8,7 +8,7 @@ import (
 
 func TestBuiltinPlugins(t *testing.T) {
 	got := slices.Sorted(maps.Keys(Builtin()))
-	if want := []string{"echo", "fileset", "process", "wrapper"}; !slices.Equal(got, want) {
+	if want := []string{"echo", "fileset", "process", "tomcat-webapplication", "supervisord-program", "wrapper"}; !slices.Equal(got, want) {
 		t.Errorf("types: %v, want %v", got, want)
 	}
 	for name, plugin := range Builtin() {
