@@ -1,0 +1,173 @@
+package processmanagement
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// shellQuote returns a word that sh reads as the text.
+func shellQuote(text string) string {
+	if plainWord.MatchString(text) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// plainWord matches what means itself in sh, systemd, supervisord, execline
+// and everywhere else.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_/.:,+@-][A-Za-z0-9_/.:,+@=-]*$`)
+
+func isPlain(words ...string) bool {
+	for _, word := range words {
+		if !plainWord.MatchString(word) {
+			return false
+		}
+	}
+	return true
+}
+
+func shellWords(words ...string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = shellQuote(word)
+	}
+	return strings.Join(quoted, " ")
+}
+
+// surroundings is the beginning of a script: what the manager does not do by
+// itself.
+type surroundings struct {
+	// inheritPath appends the PATH of the caller, unless the environment of
+	// the process sets PATH.
+	inheritPath bool
+}
+
+// preamble returns the shell code that makes the surroundings of the process
+// and initializes it.
+func (t *translation) preamble(s surroundings) string {
+	var b strings.Builder
+	for _, v := range t.environment() {
+		value := shellQuote(v.value)
+		if _, given := t.Environment["PATH"]; v.name == "PATH" && s.inheritPath && !given {
+			value += `"${PATH:+:$PATH}"`
+		}
+		fmt.Fprintf(&b, "export %s=%s\n", v.name, value)
+	}
+	if t.Umask != "" {
+		fmt.Fprintf(&b, "umask %s\n", t.Umask)
+	}
+	if t.Initialize != "" {
+		fmt.Fprintf(&b, "%s || exit\n", shellQuote(t.initializeScript()))
+	}
+	if t.Directory != "" {
+		fmt.Fprintf(&b, "cd %s || exit\n", shellQuote(t.Directory))
+	}
+	return b.String()
+}
+
+// initializeScript adds the script that prepares the process. It is for bash
+// because the code was written for that of Nixpkgs.
+func (t *translation) initializeScript() string {
+	return t.script("libexec/initialize", "#!/usr/bin/env bash\nset -e\n"+t.Initialize+"\n")
+}
+
+// asUser returns shell words to put before a command that is run with the
+// niceness and as the user of the process. Both are changed by programs that
+// are replaced by the command, so that signals reach it.
+func (t *translation) asUser(changeUser bool) string {
+	var b strings.Builder
+	if t.Nice != "" {
+		fmt.Fprintf(&b, "nice -n %s ", t.Nice)
+	}
+	switch user := shellQuote(t.User); {
+	case !changeUser || t.User == "":
+	case t.Manager == Launchd: // macOS has no setpriv
+		fmt.Fprintf(&b, "chroot -u %s / ", user)
+	default:
+		fmt.Fprintf(&b, `setpriv --reuid=%s --regid="$(id -g %[1]s)" --init-groups -- `, user)
+	}
+	return b.String()
+}
+
+// foregroundScript returns a script that becomes the process, or that stands
+// for the daemon as long as it runs (process management page, section 2.1).
+func (t *translation) foregroundScript(s surroundings, changeUser bool) string {
+	script := "#!/bin/sh\n# Runs " + t.Name + " in the foreground.\n" + t.preamble(s)
+	if t.Foreground != "" {
+		return script + "exec " + t.asUser(changeUser) + shellWords(append([]string{t.Foreground}, t.ForegroundArgs...)...) + "\n"
+	}
+	start := t.asUser(changeUser) + shellWords(append([]string{t.Daemon}, t.DaemonArgs...)...)
+	return script + t.pidFunctions() + `
+stopping=
+forward() {
+    stopping=$1
+    if running; then kill -"$1" "$pid"; fi
+}
+trap 'forward TERM' TERM
+trap 'forward INT' INT
+rm -f "$pid_file"
+` + start + ` || exit
+await_start || exit
+if [ -n "$stopping" ]; then forward "$stopping"; fi
+while running; do
+    sleep 1 &
+    wait $!
+done
+`
+}
+
+// pidFunctions returns shell functions about the process of the PID file.
+func (t *translation) pidFunctions() string {
+	return fmt.Sprintf(`
+pid_file=%s
+running() {
+    pid=
+    if [ -r "$pid_file" ]; then read -r pid < "$pid_file" || [ -n "$pid" ] || return 1; fi
+    case "$pid" in '' | *[!0-9]*) return 1 ;; esac
+    kill -0 "$pid" 2> /dev/null
+}
+job=
+await_start() {
+    tries=0
+    until running; do
+        tries=$((tries + 1))
+        if [ $tries -gt %d ]; then
+            echo %s >&2
+            return 1
+        fi
+        sleep 0.1
+        if [ -n "$job" ] && ! kill -0 "$job" 2> /dev/null && ! running; then
+            echo %s >&2
+            return 1
+        fi
+    done
+}
+`, shellQuote(t.pidFile()), 10*t.startTimeout(), shellQuote(fmt.Sprintf("%s: no process has written its id to %s within %d s", t.Name, t.pidFile(), t.startTimeout())),
+		shellQuote(fmt.Sprintf("%s: the process has ended at once: see %s", t.Name, t.logFile())))
+}
+
+// startTimeout is how many seconds a daemon may take to write its PID file.
+// The original always waits for 10 (process management page, rough edge 5).
+func (t *translation) startTimeout() int {
+	return t.extra.seconds("pidFileTimeout", 10)
+}
+
+// startDaemon returns shell code that starts the process in the background and
+// waits until it has written its PID file.
+func (t *translation) startDaemon() string {
+	pidDir := shellQuote(filepath.Dir(t.pidFile()))
+	code := "[ -d " + pidDir + " ] || mkdir -p " + pidDir + " || exit\nrm -f \"$pid_file\"\n"
+	if t.Daemon != "" {
+		return code + t.asUser(true) + shellWords(append([]string{t.Daemon}, t.DaemonArgs...)...) + " || exit\nawait_start || exit\n"
+	}
+	log := t.logFile()
+	logDir := shellQuote(filepath.Dir(log))
+	code += "[ -d " + logDir + " ] || mkdir -p " + logDir + " || exit\n"
+	// The shell in between writes its own id, which is that of the process
+	// that it becomes.
+	return code + "setsid " + t.asUser(true) + `sh -c 'echo $$ > "$0" && exec "$@"' "$pid_file" ` +
+		shellWords(append([]string{t.Foreground}, t.ForegroundArgs...)...) +
+		" < /dev/null >> " + shellQuote(log) + " 2>&1 &\njob=$!\nawait_start || exit\n"
+}
