@@ -10,7 +10,7 @@ INITDIR       ?= /etc/init.d
 GO      ?= go
 GOTESTFLAGS ?=
 
-.PHONY: all build demo demo-network test bench lint setup setup-race setup-plugins setup-web setup-bus setup-ssh setup-lab install clean
+.PHONY: all build demo demo-network test bench lint setup setup-race setup-plugins setup-process-managers setup-web setup-bus setup-ssh setup-lab install clean
 
 all: build
 

@@ -85,6 +85,15 @@ func checkStateNames(container, component string) error {
 // writeFile replaces a file of the state directory and flushes it: after a
 // crash it has the old content or the new one. Its directory is created.
 func (s *State) writeFile(path string, content []byte, mode fs.FileMode) error {
+	if err := s.replaceFile(path, content, mode, (*os.File).Sync); err != nil {
+		return err
+	}
+	return syncPath(filepath.Dir(path))
+}
+
+// replaceFile replaces a file at once, after it was flushed as told. Its
+// directory is created.
+func (s *State) replaceFile(path string, content []byte, mode fs.FileMode, flush func(*os.File) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
@@ -96,15 +105,14 @@ func (s *State) writeFile(path string, content []byte, mode fs.FileMode) error {
 		return err
 	}
 	_, err = file.Write(content)
-	err = errors.Join(err, file.Chmod(mode), file.Sync(), file.Close())
+	err = errors.Join(err, file.Chmod(mode), flush(file), file.Close())
 	if err == nil {
 		err = os.Rename(file.Name(), path)
 	}
 	if err != nil {
 		os.Remove(file.Name())
-		return err
 	}
-	return syncPath(filepath.Dir(path))
+	return err
 }
 
 // syncPath flushes one file or directory.

@@ -16,11 +16,15 @@ const recordsDir = ".records"
 // becomes of the component and of its container's properties meanwhile. The
 // record is stored as JSON and replaces an older one of its kind, which is a
 // word. It is not for secrets.
+//
+// It survives a crash of this process, but is not flushed to the disk, which
+// would take longer than most activations: when the machine has lost power,
+// plugins have to do with what the component itself says.
 func (s *State) Remember(kind, container, component string, record any) error {
 	content, err := json.Marshal(record)
 	if err == nil {
 		err = s.changeRecord(kind, container, component, func(path string) error {
-			return s.writeFile(path, append(content, '\n'), 0o644)
+			return s.replaceFile(path, append(content, '\n'), 0o644, unflushed)
 		})
 	}
 	if err != nil {
@@ -37,8 +41,8 @@ func (s *State) Recall(kind, container, component string, record any) (bool, err
 	}
 	path := s.path(recordsDir, kind, container, component)
 	content, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(content) == 0 {
+		return false, nil // an empty file is one whose content was lost
 	}
 	if err == nil {
 		err = json.Unmarshal(content, record)
@@ -51,8 +55,8 @@ func (s *State) Recall(kind, container, component string, record any) (bool, err
 
 // Forget removes what is remembered about a component, if anything.
 func (s *State) Forget(kind, container, component string) error {
-	err := s.changeRecord(kind, container, component, removeIfPresent)
-	if err != nil {
+	err := s.changeRecord(kind, container, component, os.Remove)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("forget component %q in container %q: %w", component, container, err)
 	}
 	return nil
@@ -69,3 +73,5 @@ func (s *State) changeRecord(kind, container, component string, change func(path
 	defer unlock()
 	return change(s.path(recordsDir, kind, container, component))
 }
+
+func unflushed(*os.File) error { return nil }

@@ -52,4 +52,10 @@ func TestBadRecords(t *testing.T) {
 	if _, err := s.Recall("links", "box", "app", &text); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("error: %v", err)
 	}
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := s.Recall("links", "box", "app", &text); found || err != nil {
+		t.Errorf("a record that was lost: %t, %v", found, err)
+	}
 }

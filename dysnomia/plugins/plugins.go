@@ -17,6 +17,7 @@ func Builtin() map[string]dysnomia.Plugin {
 		"echo":                  echo.Plugin{},
 		"fileset":               fileset.Plugin{},
 		"process":               process.Plugin{},
+		"supervisord-program":   supervisordprogram.Plugin{},
 		"tomcat-webapplication": tomcat.Plugin{},
 		"wrapper":               wrapper.Plugin{},
 	}

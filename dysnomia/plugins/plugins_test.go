@@ -1,19 +1,48 @@
 package plugins
 
 import (
-	"maps"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
+// TestBuiltinPlugins checks that every plugin is there and has a page in the
+// documentation, and that every page has a plugin.
 func TestBuiltinPlugins(t *testing.T) {
-	got := slices.Sorted(maps.Keys(Builtin()))
-	if want := []string{"echo", "fileset", "process", "tomcat-webapplication", "supervisord-program", "wrapper"}; !slices.Equal(got, want) {
-		t.Errorf("types: %v, want %v", got, want)
+	pages, err := filepath.Glob("../../docs/plugins/*.md")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for name, plugin := range Builtin() {
+	builtin := Builtin()
+	for name, plugin := range builtin {
 		if plugin == nil {
 			t.Errorf("%s is missing", name)
 		}
+		if !slices.ContainsFunc(pages, func(page string) bool { return documents(t, page, name) }) {
+			t.Errorf("%s: no page in docs/plugins has a heading with its name", name)
+		}
 	}
+	for _, page := range pages {
+		described := false
+		for name := range builtin {
+			described = described || documents(t, page, name)
+		}
+		if !described {
+			t.Errorf("%s: there is no such plugin", page)
+		}
+	}
+}
+
+// documents reports whether the first line of a page, its heading, has the
+// name.
+func documents(t *testing.T, page, name string) bool {
+	t.Helper()
+	content, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	heading, _, _ := strings.Cut(string(content), "\n")
+	return slices.Contains(strings.FieldsFunc(heading, func(r rune) bool { return strings.ContainsRune("#,` ", r) }), name)
 }

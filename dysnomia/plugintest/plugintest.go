@@ -46,7 +46,7 @@ type Component struct {
 
 // NewComponent writes a component: files by name, of which those that begin
 // with #! are made executable.
-func NewComponent(t *testing.T, container string, properties, files map[string]string) Component {
+func NewComponent(t testing.TB, container string, properties, files map[string]string) Component {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "component")
 	if err := os.MkdirAll(path, 0o755); err != nil {
