@@ -97,3 +97,27 @@ func TestDistributeInterrupted(t *testing.T) {
 		t.Errorf("went on after the interrupt: %v", ops)
 	}
 }
+
+// TestDistributeWhatIsDeployed asks for nothing but the profile, unless that
+// is gone.
+func TestDistributeWhatIsDeployed(t *testing.T) {
+	m := configuration("a b", part{name: "web", on: "a"})
+	s := newSite(t)
+	s.target("a").AddValid(m.Profiles["a"])
+	d := s.deployment(m, m)
+	s.here.Hook = func(_ context.Context, call servicetest.Call) error {
+		if call.Operation == "query-requisites" && slices.Contains(call.Words, m.Profiles["a"]) {
+			t.Error("the coordinator's store is asked for the closure")
+		}
+		return nil
+	}
+	if err := d.Distribute(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n, imports := s.count("a print-invalid"), s.count("a import"); n != 1 || imports != 0 {
+		t.Errorf("%d questions and %d imports", n, imports)
+	}
+	if s.count("b import") != 1 {
+		t.Error("a profile that is gone is not copied")
+	}
+}
