@@ -8,17 +8,21 @@ import (
 	"github.com/disnix-go/disnix/dysnomia/plugins/process"
 	"github.com/disnix-go/disnix/dysnomia/plugins/supervisordprogram"
 	"github.com/disnix-go/disnix/dysnomia/plugins/tomcat"
+	"github.com/disnix-go/disnix/dysnomia/plugins/webapplication"
 	"github.com/disnix-go/disnix/dysnomia/plugins/wrapper"
 )
 
 // Builtin returns the built-in plugins by type. The map belongs to the caller.
 func Builtin() map[string]dysnomia.Plugin {
 	return map[string]dysnomia.Plugin{
-		"echo":                  echo.Plugin{},
-		"fileset":               fileset.Plugin{},
-		"process":               process.Plugin{},
-		"supervisord-program":   supervisordprogram.Plugin{},
-		"tomcat-webapplication": tomcat.Plugin{},
-		"wrapper":               wrapper.Plugin{},
+		"apache-webapplication":  webapplication.Plugin{Module: "apache-webapplication"},
+		"echo":                   echo.Plugin{},
+		"fileset":                fileset.Plugin{},
+		"generic-webapplication": webapplication.Plugin{Module: "generic-webapplication"},
+		"nginx-webapplication":   webapplication.Plugin{Module: "nginx-webapplication"},
+		"process":                process.Plugin{},
+		"supervisord-program":    supervisordprogram.Plugin{},
+		"tomcat-webapplication":  tomcat.Plugin{},
+		"wrapper":                wrapper.Plugin{},
 	}
 }
