@@ -14,9 +14,10 @@ GOTESTFLAGS ?=
 
 all: build
 
-# One static binary, reachable under the name of every program.
+# One static binary, reachable under the name of every program, and beside it
+# the one that draws, which would make every other program start slowly.
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o bin/disnix ./cmd/disnix
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o bin/ ./cmd/disnix ./cmd/disnix-draw
 	@for name in $$(bin/disnix --list-programs); do ln -sfn disnix bin/$$name; done
 
 demo: setup build
@@ -77,6 +78,7 @@ setup-ssh:
 
 install: build
 	install -D -m 755 bin/disnix $(DESTDIR)$(PREFIX)/bin/disnix
+	install -D -m 755 bin/disnix-draw $(DESTDIR)$(PREFIX)/bin/disnix-draw
 	for name in $$(bin/disnix --list-programs); do ln -sfn disnix $(DESTDIR)$(PREFIX)/bin/$$name; done
 	install -D -m 644 share/dysnomia/util $(DESTDIR)$(PREFIX)/share/dysnomia/util
 	install -D -m 644 share/dbus-1/system.d/disnix.conf $(DESTDIR)$(DBUSPOLICYDIR)/disnix.conf

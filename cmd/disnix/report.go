@@ -15,12 +15,14 @@ import (
 func (c *console) reporter() (coordinator.Reporter, func()) {
 	stdout, ok := c.stdout.(*os.File)
 	stderr, ok2 := c.stderr.(*os.File)
-	if ok && ok2 && term.IsTerminal(int(stdout.Fd())) && term.IsTerminal(int(stderr.Fd())) && os.Getenv("TERM") != "dumb" {
+	if ok && ok2 && isTerminal(stdout) && isTerminal(stderr) && os.Getenv("TERM") != "dumb" {
 		live := newLiveReporter(stdout)
 		return live, live.Close
 	}
 	plain := &plainReporter{stdout: c.stdout, stderr: c.stderr}
 	return plain, plain.lines.endAll
 }
+
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
