@@ -64,6 +64,18 @@ func Connect(ctx context.Context, sessionBus bool) (*Client, error) {
 // Close closes the connection to the bus.
 func (c *Client) Close() error { return c.conn.Close() }
 
+// Lost is closed when the connection to the bus is lost: a new one is needed
+// then.
+func (c *Client) Lost() <-chan struct{} { return c.conn.Context().Done() }
+
+// Ping tells why the service would not answer.
+func (c *Client) Ping(ctx context.Context) error {
+	return c.call(ctx, dbuswire.GetLogDir).Err
+}
+
+// JobLog returns the log, for a server that passes the failure on.
+func (e *FailureError) JobLog() []byte { return e.Log }
+
 // busName is the name, and the interface, of the bus itself.
 const busName = "org.freedesktop.DBus"
 

@@ -137,6 +137,19 @@ func (w spoolWriter) Write(data []byte) (int, error) {
 	return n, nil
 }
 
+// drain passes over the parts that are left, and what follows them.
+func (p *parts) drain(body io.Reader) error {
+	for p.reader != nil {
+		if _, _, _, err := p.next(); err == io.EOF {
+			break
+		} else if err != nil {
+			return err
+		}
+	}
+	_, err := io.Copy(io.Discard, body)
+	return err
+}
+
 // close releases everything. It may be called more than once.
 func (p *parts) close() error {
 	var errs []error

@@ -46,6 +46,11 @@ func ReadRequest(header http.Header, body io.Reader, limit int64) (*Request, err
 	if err == nil {
 		err = m.readRequest(r)
 	}
+	if err == nil && len(r.parts.references) == 0 {
+		// Only when the body was read to its end does the server notice that
+		// the client has gone.
+		err = r.parts.drain(body)
+	}
 	return r, asUnexpectedEOF(err)
 }
 

@@ -1,0 +1,164 @@
+// Package soapservice is DisnixWebService: it offers the contract of a target
+// ([service.Service]) to SOAP clients (SOAP page). Closures and snapshots
+// stream through it. Who may call, and how fast, is decided by the server that
+// the handler is put into (service/webserver).
+package soapservice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+
+	"github.com/disnix-go/disnix/service"
+	"github.com/disnix-go/disnix/service/soapwire"
+	"github.com/disnix-go/disnix/service/webserver"
+)
+
+// Config are the circumstances of a [Handler].
+type Config struct {
+	// Service returns the contract for one operation, which closes it. What is
+	// written to log, from several goroutines perhaps, is part of the fault if
+	// the operation fails.
+	Service func(ctx context.Context, log io.Writer) (service.Service, error)
+	// PathPrefix is what a proxy puts in front of the paths, for example
+	// /target1. It may be left out of requests.
+	PathPrefix string
+	// MaxBody is how many bytes a request may have, as it is sent; 0 means any
+	// number.
+	MaxBody int64
+	// MaxXML is how many bytes the XML of a request may have, without binary
+	// values; [soapwire.DefaultXMLLimit] if it is 0.
+	MaxXML int64
+}
+
+// Handler serves the operations and their description. It must be closed.
+type Handler struct {
+	config  Config
+	running registry
+	exports *exports
+}
+
+// New returns a handler.
+func New(config Config) *Handler {
+	if config.MaxXML == 0 {
+		config.MaxXML = soapwire.DefaultXMLLimit
+	}
+	config.PathPrefix = "/" + strings.Trim(config.PathPrefix, "/")
+	if config.PathPrefix == "/" {
+		config.PathPrefix = ""
+	}
+	return &Handler{config: config, exports: newExports()}
+}
+
+// Close removes the files that clients have asked for. No request may be
+// running.
+func (h *Handler) Close() error { return h.exports.close() }
+
+// features are what this service can do beyond the original.
+var features = strings.Join([]string{soapwire.FeatureArchive, soapwire.FeatureOutput, soapwire.FeatureCancel}, ", ")
+
+// ServeHTTP answers a request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set(soapwire.FeaturesHeader, features)
+	path := strings.TrimPrefix(r.URL.Path, h.config.PathPrefix)
+	if !isServicePath(path) {
+		http.Error(w, "there is no such service; DisnixWebService is at "+h.config.PathPrefix+soapwire.ServicePath, http.StatusNotFound)
+		return
+	}
+	switch r.Method {
+	case http.MethodPost:
+		h.operate(w, r)
+	case http.MethodGet, http.MethodHead:
+		h.describe(w, r)
+	case http.MethodDelete:
+		h.running.cancel(w, r)
+	default:
+		notAllowed(w)
+	}
+}
+
+func notAllowed(w http.ResponseWriter) {
+	w.Header().Set("Allow", "POST, GET, DELETE")
+	http.Error(w, "operations are SOAP messages that are sent with POST; their description is at ?wsdl", http.StatusMethodNotAllowed)
+}
+
+// isServicePath tells whether a path is that of the service, or of one of its
+// ports, perhaps followed by the name of an operation.
+func isServicePath(path string) bool {
+	rest, ok := strings.CutPrefix(path, soapwire.ServicePath)
+	if !ok {
+		return false
+	}
+	port, operation, _ := strings.Cut(rest, "/")
+	switch port {
+	case "", ".DisnixWebServiceHttpSoap11Endpoint", ".DisnixWebServiceHttpSoap12Endpoint", ".DisnixWebServiceHttpEndpoint":
+		return !strings.Contains(operation, "/")
+	default:
+		return false
+	}
+}
+
+// describe answers with the WSDL or the schema.
+func (h *Handler) describe(w http.ResponseWriter, r *http.Request) {
+	var document []byte
+	query := strings.ToLower(r.URL.RawQuery)
+	switch {
+	case query == "wsdl":
+		document = soapwire.WSDL(webserver.ExchangeOf(r.Context()).BaseURL + h.config.PathPrefix + soapwire.ServicePath)
+	case query == "xsd" || strings.HasPrefix(query, "xsd="):
+		document = soapwire.Schema()
+	default:
+		notAllowed(w)
+		return
+	}
+	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
+	_, _ = w.Write(document)
+}
+
+// operate carries out an operation.
+func (h *Handler) operate(w http.ResponseWriter, r *http.Request) {
+	body := &requestBody{r.Body}
+	if h.config.MaxBody > 0 {
+		body.Reader = http.MaxBytesReader(w, r.Body, h.config.MaxBody)
+	}
+	request, err := soapwire.ReadRequest(r.Header, body, h.config.MaxXML)
+	defer func() { _ = request.Close() }()
+	out := newReply(w, r, request)
+	if err != nil {
+		out.fail(h.explain(r, err), nil)
+		return
+	}
+	ctx, done := h.running.begin(r)
+	defer done()
+	out.exchange.Note(describeMessage(request.Message)...)
+	c := &call{Handler: h, ctx: ctx, features: r.Header.Get(soapwire.FeaturesHeader)}
+	defer c.recover(out)
+	defer c.close()
+	response, err := c.run(request.Message)
+	if err == nil {
+		err = out.send(response, c.printed())
+	}
+	if err != nil {
+		out.fail(c.failure(err), c.printed())
+	}
+}
+
+// recover makes a fault of a mistake of ours, so that only one operation is
+// affected by it.
+func (c *call) recover(out *reply) {
+	mistake := recover()
+	if mistake == nil {
+		return
+	}
+	if err, ok := mistake.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(mistake)
+	}
+	out.exchange.Note(slog.String("panic", fmt.Sprint(mistake)), slog.String("stack", string(debug.Stack())))
+	text := "internal error; the log of the service has it under the request id " + out.exchange.ID
+	out.fail(&failure{soapwire.Fault{Text: text}, "internal error"}, nil)
+}
