@@ -32,6 +32,7 @@ type inbox struct {
 	ready chan struct{} // has a token if there is something new
 	last  *message      // the result, which ends the inbox of a coordinator
 	spare []byte        // a buffer that is not needed any more
+	taken []byte        // the one that was handed out last
 }
 
 func newInbox() *inbox { return &inbox{ready: make(chan struct{}, 1)} }
@@ -71,11 +72,18 @@ func (b *inbox) signal() {
 }
 
 // take returns what has arrived, what it cost, and whether that was all. It
-// does not wait: a token in ready tells when it is worth while.
+// does not wait: a token in ready tells when it is worth while. What it
+// returned before is not needed any more.
 func (b *inbox) take() (parts []part, cost int, ended bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.taken != nil {
+		b.spare, b.taken = b.taken, nil
+	}
 	parts, cost = b.parts, b.cost
+	if len(parts) > 0 {
+		b.taken = parts[0].data
+	}
 	b.parts, b.cost = nil, 0
 	return parts, cost, b.ended
 }
@@ -87,7 +95,7 @@ func (b *inbox) recycle(parts []part) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.spare = parts[0].data
+	b.spare, b.taken = parts[0].data, nil
 }
 
 // credit is what may still be sent.
