@@ -21,6 +21,8 @@ import (
 type State struct {
 	// Dir is the absolute path of the directory.
 	Dir string
+
+	markedAs *Marker // see MarkedAs
 }
 
 // The parts of a state directory. Names with a dot are ours: the original

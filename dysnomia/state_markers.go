@@ -22,10 +22,26 @@ type Marker struct {
 // String returns container/component.
 func (m Marker) String() string { return m.Container + "/" + m.Component }
 
+// MarkedAs returns the state directory for a plugin that works on a component
+// for another one, from which it was generated: whichever component that
+// plugin marks, or asks for the marker of, is the other one.
+func (s *State) MarkedAs(component, path string) *State {
+	return &State{Dir: s.Dir, markedAs: &Marker{Component: component, Path: path}}
+}
+
+// marked returns the name and path of the component that is meant.
+func (s *State) marked(component, path string) (name, recorded string) {
+	if s.markedAs == nil {
+		return component, path
+	}
+	return s.markedAs.Component, s.markedAs.Path
+}
+
 // MarkActive records that the component with this path is active. It is no
 // longer garbage. Repeating it changes nothing, except that a new path
 // replaces the recorded one. An empty path keeps what is recorded.
 func (s *State) MarkActive(container, component, path string) error {
+	component, path = s.marked(component, path)
 	err := s.change(container, component, func(active, garbage string) error {
 		if isMarker(garbage) {
 			// Renamed before it is rewritten: at no moment is an active
@@ -101,6 +117,7 @@ func (s *State) Garbage(container string) ([]Marker, error) {
 // change calls mark with the places of both markers while no other process
 // changes the state directory.
 func (s *State) change(container, component string, mark func(active, garbage string) error) error {
+	component, _ = s.marked(component, "")
 	if err := checkStateNames(container, component); err != nil {
 		return err
 	}
@@ -113,6 +130,7 @@ func (s *State) change(container, component string, mark func(active, garbage st
 }
 
 func (s *State) isMarked(dir, container, component string) (bool, error) {
+	component, _ = s.marked(component, "")
 	if err := checkStateNames(container, component); err != nil {
 		return false, err
 	}

@@ -169,3 +169,25 @@ func TestMarkActiveReportsAnUnusableStateDirectory(t *testing.T) {
 		t.Errorf("error: %v", err)
 	}
 }
+
+func TestMarkersOfAnotherComponent(t *testing.T) {
+	s := &State{Dir: t.TempDir()}
+	other := s.MarkedAs("described", "/path/of/described")
+	check(t, other.MarkActive("box", "generated", "/path/of/generated"))
+	markers, err := s.Activated("")
+	want := Marker{Container: "box", Component: "described", Path: "/path/of/described"}
+	if err != nil || len(markers) != 1 || markers[0] != want {
+		t.Errorf("%+v, %v", markers, err)
+	}
+	if active, err := other.IsActive("box", "generated"); err != nil || !active {
+		t.Errorf("active: %t, %v", active, err)
+	}
+	check(t, other.MarkGarbage("box", "generated"))
+	if garbage, err := s.IsGarbage("box", "described"); err != nil || !garbage {
+		t.Errorf("garbage: %t, %v", garbage, err)
+	}
+	check(t, other.UnmarkGarbage("box", "generated"))
+	if markers, err := s.Garbage(""); err != nil || len(markers) != 0 {
+		t.Errorf("%+v, %v", markers, err)
+	}
+}
