@@ -3,6 +3,7 @@ package plugins
 
 import (
 	"github.com/disnix-go/disnix/dysnomia"
+	"github.com/disnix-go/disnix/dysnomia/plugins/axis2"
 	"github.com/disnix-go/disnix/dysnomia/plugins/echo"
 	"github.com/disnix-go/disnix/dysnomia/plugins/fileset"
 	"github.com/disnix-go/disnix/dysnomia/plugins/process"
@@ -16,6 +17,7 @@ import (
 func Builtin() map[string]dysnomia.Plugin {
 	return map[string]dysnomia.Plugin{
 		"apache-webapplication":  webapplication.Plugin{Module: "apache-webapplication"},
+		"axis2-webservice":       axis2.Plugin{},
 		"echo":                   echo.Plugin{},
 		"fileset":                fileset.Plugin{},
 		"generic-webapplication": webapplication.Plugin{Module: "generic-webapplication"},
