@@ -28,6 +28,9 @@ type program struct {
 	environment []entry
 	examples    []entry
 	action      func(*invocation) error
+	// handlesHangup says that the program does something else with SIGHUP than
+	// to stop.
+	handlesHangup bool
 }
 
 // optionGroup is a part of a program's options with a heading of its own.
@@ -70,7 +73,7 @@ func versionFlag() cli.Flag {
 
 // main parses the arguments, runs the program, and returns its exit status.
 func (p *program) main(ctx context.Context, invoked string, args []string, terminal *console) int {
-	ctx, stop := cancelledBySignals(ctx)
+	ctx, stop := cancelledBySignals(ctx, !p.handlesHangup)
 	defer stop()
 	given, err := reorder(p.flags(), args)
 	if err != nil {

@@ -37,6 +37,7 @@ func programs() []*program {
 		sshClientProgram(),
 		clientProgram(),
 		serviceProgram(),
+		webserviceProgram(),
 		tmpfileProgram(),
 		dysnomiaProgram(),
 		containersProgram(),

@@ -14,11 +14,11 @@ import (
 // started to survive it, as by nohup; it is often told twice, which does not
 // end the process. That nobody reads the output any more (SIGPIPE) is no
 // reason to leave a deployment half done: only the writing fails.
-func cancelledBySignals(ctx context.Context) (context.Context, context.CancelFunc) {
+func cancelledBySignals(ctx context.Context, hangupCancels bool) (context.Context, context.CancelFunc) {
 	pipe := make(chan os.Signal, 1)
 	signal.Notify(pipe, syscall.SIGPIPE)
 	stop := func() { signal.Stop(pipe) }
-	if !signal.Ignored(syscall.SIGHUP) {
+	if hangupCancels && !signal.Ignored(syscall.SIGHUP) {
 		hangup, stopHangup := signal.NotifyContext(ctx, syscall.SIGHUP)
 		ctx, stop = hangup, func() { stopHangup(); signal.Stop(pipe) }
 	}
