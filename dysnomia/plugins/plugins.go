@@ -6,6 +6,7 @@ import (
 	"github.com/disnix-go/disnix/dysnomia/plugins/axis2"
 	"github.com/disnix-go/disnix/dysnomia/plugins/echo"
 	"github.com/disnix-go/disnix/dysnomia/plugins/fileset"
+	"github.com/disnix-go/disnix/dysnomia/plugins/managedprocess"
 	"github.com/disnix-go/disnix/dysnomia/plugins/process"
 	"github.com/disnix-go/disnix/dysnomia/plugins/supervisordprogram"
 	"github.com/disnix-go/disnix/dysnomia/plugins/tomcat"
@@ -15,7 +16,7 @@ import (
 
 // Builtin returns the built-in plugins by type. The map belongs to the caller.
 func Builtin() map[string]dysnomia.Plugin {
-	return map[string]dysnomia.Plugin{
+	builtin := map[string]dysnomia.Plugin{
 		"apache-webapplication":  webapplication.Plugin{Module: "apache-webapplication"},
 		"axis2-webservice":       axis2.Plugin{},
 		"echo":                   echo.Plugin{},
@@ -27,4 +28,6 @@ func Builtin() map[string]dysnomia.Plugin {
 		"tomcat-webapplication":  tomcat.Plugin{},
 		"wrapper":                wrapper.Plugin{},
 	}
+	builtin["managed-process"] = managedprocess.Plugin{Plugins: builtin}
+	return builtin
 }

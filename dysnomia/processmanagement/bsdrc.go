@@ -92,12 +92,10 @@ func (t *translation) startBSDDaemon() string {
 	if t.Nice != "" {
 		nice = "nice -n " + t.Nice + " "
 	}
-	pidDir := shellQuote(filepath.Dir(t.pidFile()))
-	code := "[ -d " + pidDir + " ] || mkdir -p " + pidDir + " || return\nrm -f \"$pid_file\"\n"
+	code := t.makeDirectory(filepath.Dir(t.pidFile())) + " || return\nrm -f \"$pid_file\"\n"
 	if t.Foreground != "" && t.Daemon == "" {
 		log := t.logFile()
-		logDir := shellQuote(filepath.Dir(log))
-		code += "[ -d " + logDir + " ] || mkdir -p " + logDir + " || return\n" +
+		code += t.makeDirectory(filepath.Dir(log)) + " || return\n" +
 			nice + "daemon -p \"$pid_file\" -o " + shellQuote(log) + " "
 		if t.User != "" {
 			code += "-u " + shellQuote(t.User) + " "

@@ -157,17 +157,25 @@ func (t *translation) startTimeout() int {
 // startDaemon returns shell code that starts the process in the background and
 // waits until it has written its PID file.
 func (t *translation) startDaemon() string {
-	pidDir := shellQuote(filepath.Dir(t.pidFile()))
-	code := "[ -d " + pidDir + " ] || mkdir -p " + pidDir + " || exit\nrm -f \"$pid_file\"\n"
+	code := t.makeDirectory(filepath.Dir(t.pidFile())) + " || exit\nrm -f \"$pid_file\"\n"
 	if t.Daemon != "" {
 		return code + t.asUser(true) + shellWords(append([]string{t.Daemon}, t.DaemonArgs...)...) + " || exit\nawait_start || exit\n"
 	}
 	log := t.logFile()
-	logDir := shellQuote(filepath.Dir(log))
-	code += "[ -d " + logDir + " ] || mkdir -p " + logDir + " || exit\n"
+	code += t.makeDirectory(filepath.Dir(log)) + " || exit\n"
 	// The shell in between writes its own id, which is that of the process
 	// that it becomes.
 	return code + "setsid " + t.asUser(true) + `sh -c 'echo $$ > "$0" && exec "$@"' "$pid_file" ` +
 		shellWords(append([]string{t.Foreground}, t.ForegroundArgs...)...) +
 		" < /dev/null >> " + shellQuote(log) + " 2>&1 &\njob=$!\nawait_start || exit\n"
+}
+
+// makeDirectory returns shell code that creates a directory if it is missing;
+// that for temporary files belongs to everybody.
+func (t *translation) makeDirectory(dir string) string {
+	mode := ""
+	if dir == t.Directories.Tmp {
+		mode = "-m 1777 "
+	}
+	return fmt.Sprintf("[ -d %s ] || mkdir -p %s%[1]s", shellQuote(dir), mode)
 }

@@ -18,7 +18,10 @@ type translation struct {
 	// overrides for the same manager.
 	dependencies []*Process
 	level        int
-	component    *Component
+	// keepsFilesInTmp says that the process runs as a user who can write
+	// there, or would if users were changed: places are the same in any case.
+	keepsFilesInTmp bool
+	component       *Component
 }
 
 // Translate makes the component that lets the manager of the settings run the
@@ -33,11 +36,12 @@ func Translate(s *Service, settings Settings) (*Component, error) {
 		return nil, fmt.Errorf("apply the overrides for %s: %w", settings.Manager, err)
 	}
 	t := &translation{
-		Process:   p,
-		Settings:  settings,
-		extra:     &object{path: "overrides." + string(settings.Manager) + ".", members: p.Extra},
-		level:     s.level,
-		component: &Component{Name: p.Name, Files: map[string]File{}, PostInstall: p.PostInstall},
+		Process:         p,
+		Settings:        settings,
+		extra:           &object{path: "overrides." + string(settings.Manager) + ".", members: p.Extra},
+		level:           s.level,
+		keepsFilesInTmp: p.User != "",
+		component:       &Component{Name: p.Name, Files: map[string]File{}, PostInstall: p.PostInstall},
 	}
 	for _, dependency := range s.Dependencies {
 		p, err := dependency.process(settings.Manager)
@@ -138,10 +142,9 @@ func (t *translation) environment() []setting {
 }
 
 // filesDir returns where the process keeps its PID file, which it must be able
-// to write. It depends on the user even if users are not changed, so that the
-// place is always the same.
+// to write.
 func (t *translation) filesDir() string {
-	if t.Process.User != "" {
+	if t.keepsFilesInTmp {
 		return t.Directories.Tmp
 	}
 	return t.Directories.Runtime
