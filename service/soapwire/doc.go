@@ -11,7 +11,11 @@ package soapwire
 
 //go:generate go test -run ^TestGeneratedFileIsUpToDate$ -update .
 
-import "context"
+import (
+	"context"
+	"net/http"
+	"net/url"
+)
 
 // Namespace is that of all messages (SOAP page, section 2).
 const Namespace = "http://service.disnix.nixos.org"
@@ -59,6 +63,16 @@ const (
 	// ended.
 	FeatureCancel = "cancel"
 
+	// FeatureClaim says that claims to locks are checked (see ClaimHeader).
+	FeatureClaim = "claim"
+
+	// ClaimHeader is on behalf of which lock something is asked for
+	// ([service.EncodedClaim]), see [SetHeader].
+	ClaimHeader = "Disnix-Claim"
+	// RefusalHeader is in the response with a fault that is about a lock which
+	// others hold ([service.EncodeRefusal]), see [SetHeader].
+	RefusalHeader = "Disnix-Refusal"
+
 	// RequestIDHeader names a request: a client may choose any text of up to
 	// 64 letters, digits and "-._", otherwise the service chooses one. It is
 	// in the response and in the service's log.
@@ -69,3 +83,15 @@ const (
 	// ArchiveType is the media type of an archive.
 	ArchiveType = "application/x-tar"
 )
+
+// SetHeader sets an HTTP header to any text. An empty one is no header.
+func SetHeader(header http.Header, name, text string) {
+	if text != "" {
+		header.Set(name, url.PathEscape(text))
+	}
+}
+
+// GetHeader returns the text that [SetHeader] has set.
+func GetHeader(header http.Header, name string) (string, error) {
+	return url.PathUnescape(header.Get(name))
+}
