@@ -10,7 +10,7 @@ INITDIR       ?= /etc/init.d
 GO      ?= go
 GOTESTFLAGS ?=
 
-.PHONY: all build demo demo-network test bench lint setup setup-race setup-plugins setup-process-managers setup-web setup-bus setup-ssh setup-lab install clean
+.PHONY: all build demo demo-network test bench bench-network lint setup setup-race setup-plugins setup-process-managers setup-web setup-databases setup-bus setup-ssh setup-lab install clean
 
 all: build
 
@@ -30,11 +30,16 @@ demo-network: setup setup-lab
 
 # The race detector would let every program that the tests start sleep for a
 # second when it ends.
-test: setup setup-race setup-plugins setup-process-managers setup-web setup-bus setup-ssh setup-lab
+test: setup setup-race setup-plugins setup-process-managers setup-web setup-databases setup-bus setup-ssh setup-lab
 	GORACE=atexit_sleep_ms=0 $(GO) test -race $(GOTESTFLAGS) ./...
 
 bench:
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v /test/network$$)
+
+# Deployments and transfers over SSH, measured from outside on hosts of the test
+# lab. It needs root.
+bench-network: setup setup-lab
+	$(GO) test -run '^$$' -bench . -benchtime 3x ./test/network
 
 lint:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
@@ -62,6 +67,12 @@ setup-web:
 setup-process-managers:
 	@scripts/install-missing supervisord:supervisor xinetd:xinetd s6-svscan:s6 execlineb:execline \
 		dbus-daemon:dbus-daemon perl:perl
+
+# What the tests of databases need: servers that the tests start, each with
+# files of its own, and their client programs.
+setup-databases:
+	@scripts/install-missing mariadbd:mariadb-server-core mariadb-dump:mariadb-client mariadb:mariadb-client-core \
+		/usr/lib/postgresql/15/bin/postgres:postgresql-15 psql:postgresql-client-15 xz:xz-utils zstd:zstd
 
 # What the tests of disnix-service need: a bus and other programs that use it.
 setup-bus:

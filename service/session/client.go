@@ -54,7 +54,7 @@ type operation struct {
 // It fails with a [*HandshakeError] or [*VersionError] if there is something
 // else. Closing rw must end its Read and Write.
 func Connect(ctx context.Context, rw io.ReadWriteCloser, config Config) (*Client, error) {
-	r := bufio.NewReaderSize(rw, maxChunk)
+	r := bufio.NewReaderSize(rw, bufferSize)
 	if err := greet(ctx, rw, r); err != nil {
 		_ = rw.Close()
 		return nil, err

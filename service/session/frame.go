@@ -26,6 +26,8 @@ const (
 	headerSize = 9
 	// maxChunk bounds the content of a frame of a stream.
 	maxChunk = 64 << 10
+	// bufferSize is how much is read at once while only small frames come.
+	bufferSize = 4 << 10
 	// maxMessage bounds a request or result: a million store paths.
 	maxMessage = 128 << 20
 )
@@ -52,10 +54,10 @@ func creditFrame(id uint32, n int) frame {
 }
 
 // frameReader reads frames. It takes no more memory than the peer really
-// sends.
+// sends: a coordinator has one for each of perhaps a thousand targets.
 type frameReader struct {
 	r     io.Reader
-	chunk [maxChunk]byte
+	chunk []byte
 }
 
 func (fr *frameReader) next() (frame, error) {
@@ -69,6 +71,9 @@ func (fr *frameReader) next() (frame, error) {
 		return frame{}, err
 	}
 	if length <= maxChunk {
+		if int(length) > len(fr.chunk) {
+			fr.chunk = make([]byte, max(int(length), min(2*len(fr.chunk), maxChunk)))
+		}
 		f.content = fr.chunk[:length]
 		_, err := io.ReadFull(fr.r, f.content)
 		return f, cutOff(err)

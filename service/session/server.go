@@ -19,7 +19,7 @@ import (
 // The operations of s must not write to rw, for example because a plugin
 // inherits the standard output.
 func Serve(ctx context.Context, rw io.ReadWriteCloser, s service.Service) error {
-	r := bufio.NewReaderSize(rw, maxChunk)
+	r := bufio.NewReaderSize(rw, bufferSize)
 	if _, err := rw.Write(greeting()); err != nil {
 		_ = rw.Close()
 		return fmt.Errorf("greet the coordinator: %w", err)

@@ -5,7 +5,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Addr returns the host's IPv4 address.
@@ -70,15 +69,6 @@ func (l *Lab) LimitRate(h *Host, rate string) {
 	}
 	if err != nil {
 		l.t.Fatalf("limit the rate of host %s: %v", h.name, err)
-	}
-}
-
-// Delay makes what is sent to the host arrive later: a round trip takes that
-// much longer.
-func (l *Lab) Delay(h *Host, delay time.Duration) {
-	l.t.Helper()
-	if err := l.network("tc", "qdisc", "replace", "dev", h.port(), "root", "netem", "delay", delay.String()); err != nil {
-		l.t.Fatalf("delay what is sent to host %s: %v", h.name, err)
 	}
 }
 
