@@ -7,6 +7,8 @@ import (
 	"github.com/disnix-go/disnix/dysnomia/plugins/echo"
 	"github.com/disnix-go/disnix/dysnomia/plugins/fileset"
 	"github.com/disnix-go/disnix/dysnomia/plugins/managedprocess"
+	"github.com/disnix-go/disnix/dysnomia/plugins/mysqldatabase"
+	"github.com/disnix-go/disnix/dysnomia/plugins/postgresqldatabase"
 	"github.com/disnix-go/disnix/dysnomia/plugins/process"
 	"github.com/disnix-go/disnix/dysnomia/plugins/supervisordprogram"
 	"github.com/disnix-go/disnix/dysnomia/plugins/tomcat"
@@ -23,6 +25,8 @@ func Builtin() map[string]dysnomia.Plugin {
 		"fileset":                fileset.Plugin{},
 		"generic-webapplication": webapplication.Plugin{Module: "generic-webapplication"},
 		"nginx-webapplication":   webapplication.Plugin{Module: "nginx-webapplication"},
+		"mysql-database":         mysqldatabase.Plugin{},
+		"postgresql-database":    postgresqldatabase.Plugin{},
 		"process":                process.Plugin{},
 		"supervisord-program":    supervisordprogram.Plugin{},
 		"tomcat-webapplication":  tomcat.Plugin{},

@@ -1,0 +1,119 @@
+// Package dump moves the dumps of databases between client programs and
+// compressed files: everything is streamed, both ends of every pipe are
+// checked, and a dump is identified by its content.
+//
+// The files are those of the original: xz, read by any xz. What is compressed
+// at most is decided by how fast the dump comes, see [Writer].
+package dump
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+)
+
+// Write runs a program that prints a dump and stores it, compressed, in a new
+// file. It returns the id of the content: the SHA-256 of the lines, without
+// those that skip recognises (nil: none). An empty dump is an error: every
+// program prints at least a header.
+func (c Clients) Write(ctx context.Context, name string, program *exec.Cmd, skip Skip, patience Patience) (id string, err error) {
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return "", fmt.Errorf("write dump: %w", err)
+	}
+	defer func() {
+		err = errors.Join(err, file.Close())
+		if err != nil {
+			err = errors.Join(err, os.Remove(name))
+		}
+	}()
+	compressed, err := c.NewWriter(ctx, file, patience)
+	if err != nil {
+		return "", fmt.Errorf("write dump: %w", err)
+	}
+	content := newContent(skip)
+	out, err := program.StdoutPipe()
+	if err != nil {
+		return "", fmt.Errorf("write dump: %w", err)
+	}
+	said := &messages{}
+	program.Stderr = said
+	if err := program.Start(); err != nil {
+		return "", errors.Join(fmt.Errorf("write dump: %w", err), compressed.Close())
+	}
+	size, problem := io.CopyBuffer(io.MultiWriter(content, compressed), onlyReader{out}, make([]byte, 256<<10))
+	out.Close() // a program that still writes notices
+	ended := failure(ctx, program, said, program.Wait())
+	problem = errors.Join(problem, compressed.Close())
+	switch {
+	case problem != nil && ctx.Err() == nil:
+		// The program has only failed because nobody listened.
+		return "", fmt.Errorf("write dump: %w", problem)
+	case ended != nil:
+		return "", fmt.Errorf("write dump: %w", ended)
+	case size == 0:
+		return "", fmt.Errorf("write dump: %s printed nothing", filepath.Base(program.Path))
+	}
+	return content.ID(), nil
+}
+
+// onlyReader hides that a pipe could be copied in other ways than reading.
+type onlyReader struct{ io.Reader }
+
+// Load decompresses a dump into a program. It fails if the file is damaged or
+// cut off, or the program fails or has not read everything. What the program
+// prints is discarded.
+func (c Clients) Load(ctx context.Context, name string, program *exec.Cmd) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("read dump: %w", err)
+	}
+	defer file.Close()
+	decompress, err := (Clients{Search: c.Search}).Command(ctx, []string{"xz"}, "-dc")
+	if err != nil {
+		return fmt.Errorf("read dump: %w", err)
+	}
+	decompress.Stdin = file
+	if err := Pipe(ctx, decompress, program); err != nil {
+		return fmt.Errorf("read dump %s: %w", name, err)
+	}
+	return nil
+}
+
+// Pipe runs two programs, the output of the first being the input of the
+// second. It fails if one of them does.
+func Pipe(ctx context.Context, from, to *exec.Cmd) error {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	from.Stdout, to.Stdin = write, read
+	var fromSaid, toSaid messages
+	from.Stderr, to.Stderr = &fromSaid, &toSaid
+	err = from.Start()
+	write.Close()
+	if err != nil {
+		read.Close()
+		return err
+	}
+	err = to.Start()
+	read.Close()
+	if err != nil {
+		return errors.Join(err, ignoreBrokenPipe(from.Wait()))
+	}
+	var fromEnded error
+	var both sync.WaitGroup
+	both.Go(func() { fromEnded = from.Wait() })
+	toEnded := failure(ctx, to, &toSaid, to.Wait())
+	both.Wait()
+	if toEnded != nil {
+		// That the first could not go on is only the consequence.
+		return errors.Join(toEnded, failure(ctx, from, &fromSaid, ignoreBrokenPipe(fromEnded)))
+	}
+	return failure(ctx, from, &fromSaid, fromEnded)
+}

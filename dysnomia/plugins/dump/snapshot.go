@@ -1,0 +1,52 @@
+package dump
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/disnix-go/disnix/dysnomia"
+)
+
+// Take makes a snapshot of a component: fill stores it in a directory and
+// returns its id. If it fails nothing is registered and nothing is left.
+func Take(r *dysnomia.Request, fill func(dir string) (id string, err error)) (err error) {
+	snapshot, err := r.State.NewSnapshot(r.Container, r.ComponentName)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, snapshot.Discard()) }()
+	id, err := fill(snapshot.Path)
+	if err != nil {
+		return err
+	}
+	return snapshot.Commit(id)
+}
+
+// Collect deletes the state of a component if it is garbage.
+func Collect(ctx context.Context, r *dysnomia.Request, drop func(context.Context) error) error {
+	garbage, err := r.State.IsGarbage(r.Container, r.ComponentName)
+	if err != nil || !garbage {
+		return err
+	}
+	if err := drop(ctx); err != nil {
+		return err
+	}
+	return r.State.UnmarkGarbage(r.Container, r.ComponentName)
+}
+
+// Timeout reads the property timeout: how many seconds a server may need to
+// become available.
+func Timeout(r *dysnomia.Request) (time.Duration, error) {
+	value := r.Properties["timeout"]
+	if value == "" {
+		return 10 * time.Second, nil
+	}
+	seconds, err := strconv.ParseUint(value, 10, 31)
+	if err != nil {
+		return 0, fmt.Errorf("read property timeout of container %q: %q is not a number of seconds", r.Container, value)
+	}
+	return time.Duration(seconds) * time.Second, nil
+}
