@@ -21,7 +21,8 @@ const maxParts = 100_000
 // base64.
 type parts struct {
 	reader     *multipart.Reader // nil if the message is not multipart
-	references map[string]int    // how often the envelope mentions a part
+	source     *rememberingReader
+	references map[string]int // how often the envelope mentions a part
 	early      map[string]spooled
 	count      int
 	file       *os.File
@@ -87,10 +88,7 @@ func (p *parts) next() (id, mediaType string, content io.Reader, err error) {
 	}
 	next, err := p.reader.NextRawPart()
 	if err != nil {
-		if errors.Is(err, io.EOF) && err != io.EOF {
-			err = fmt.Errorf("read the parts of the message: %w", io.ErrUnexpectedEOF)
-		}
-		return "", "", nil, err
+		return "", "", nil, p.explain(err)
 	}
 	id = trimID(next.Header.Get("Content-ID"))
 	content = next
@@ -101,6 +99,36 @@ func (p *parts) next() (id, mediaType string, content io.Reader, err error) {
 		content = quotedprintable.NewReader(next)
 	}
 	return id, next.Header.Get("Content-Type"), content, nil
+}
+
+// explain tells apart the end of the parts, a failure of what they are read from
+// and a mistake in them.
+func (p *parts) explain(err error) error {
+	switch {
+	case err == io.EOF:
+		return err
+	case p.source.err != nil && !errors.Is(p.source.err, io.EOF):
+		return p.source.err
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("read the parts of the message: %w", io.ErrUnexpectedEOF)
+	default:
+		return clientFault("the parts of the message are not in order: %v", err)
+	}
+}
+
+// rememberingReader remembers how it ended: not everybody who reads from it
+// passes that on.
+type rememberingReader struct {
+	io.Reader
+	err error
+}
+
+func (r *rememberingReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err != nil {
+		r.err = err
+	}
+	return n, err
 }
 
 // spool keeps a part in the temporary file.

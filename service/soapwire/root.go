@@ -48,7 +48,8 @@ func (p *parts) root(header http.Header, body io.Reader) (envelope, error) {
 	if parameters["boundary"] == "" {
 		return e, unsupported("the Content-Type has no boundary")
 	}
-	p.reader = multipart.NewReader(e.Reader, parameters["boundary"])
+	p.source = &rememberingReader{Reader: e.Reader}
+	p.reader = multipart.NewReader(p.source, parameters["boundary"])
 	e.Reader, err = p.envelopePart(trimID(parameters["start"]))
 	return e, err
 }
