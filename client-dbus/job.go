@@ -12,6 +12,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/disnix-go/disnix/service"
 	"github.com/disnix-go/disnix/service/dbuswire"
 )
 
@@ -24,7 +25,13 @@ type FailureError struct {
 	// Log is the whole content of the job's log file; or, if that cannot be
 	// read, the reason why.
 	Log []byte
+	// Refusal is the [*service.LockedError] or [*service.LostLockError], if
+	// that was the reason and the job was asked for with a claim.
+	Refusal error
 }
+
+// Unwrap makes the holder of a lock known to errors.As.
+func (e *FailureError) Unwrap() error { return e.Refusal }
 
 // Error names the method and repeats the log.
 func (e *FailureError) Error() string {
@@ -55,6 +62,9 @@ func (c *Client) runLogged(ctx context.Context, method string, args ...any) (res
 		return nil, "", fmt.Errorf("%s: ERROR: Cannot obtain job id! Reason: %w", method, err)
 	}
 	log = filepath.Join(dir, strconv.FormatInt(int64(id), 10))
+	if err := c.claim(ctx, id); err != nil {
+		return nil, "", fmt.Errorf("%s: %w", method, err)
+	}
 	ended := c.expect(id)
 	defer c.forget(id)
 	call := c.call(ctx, method, append([]any{id}, args...)...)
@@ -68,6 +78,24 @@ func (c *Client) runLogged(ctx context.Context, method string, args ...any) (res
 		c.cancel(ctx, id, ended)
 		return nil, log, fmt.Errorf("%s: %w", method, context.Cause(ctx))
 	}
+}
+
+// claim tells the service on behalf of which lock a job is asked for, if it is.
+// The original's service does not know about that, and checks nothing.
+func (c *Client) claim(ctx context.Context, id int32) error {
+	claim := service.EncodedClaim(ctx)
+	if claim == "" {
+		return nil
+	}
+	err := c.call(ctx, dbuswire.Claim, id, claim).Err
+	var refusal dbus.Error
+	if errors.As(err, &refusal) && refusal.Name == busName+".Error.UnknownMethod" {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("claim the lock: %w", err)
+	}
+	return nil
 }
 
 // logDirectory asks the service for the directory of its log files, once. After
@@ -102,7 +130,9 @@ func failure(method, log string, err error) error {
 	if err != nil {
 		content = fmt.Appendf(nil, "read the log of the job: %v\n", err)
 	}
-	return &FailureError{Method: method, Log: content}
+	failed := &FailureError{Method: method}
+	failed.Refusal, failed.Log = service.Refusal(content)
+	return failed
 }
 
 // cancel asks the service to stop a job and waits until it has. The original's

@@ -14,13 +14,14 @@ import (
 	"github.com/disnix-go/disnix/test/dbustest"
 )
 
-// The interface as the specification of the original has it, and cancel.
+// The interface as the specification of the original has it, with cancel and claim.
 const wantInterface = `
   interface org.nixos.disnix.Disnix {
     methods:
       get_job_id(out i pid);
       get_logdir(out s path);
       cancel(in  i pid);
+      claim(in  i pid, in  s claim);
       import(in  i pid, in  s closure);
       export(in  i pid, in  as derivation);
       print_invalid(in  i pid, in  as derivation);

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 
 	"github.com/disnix-go/disnix/service"
 	"github.com/disnix-go/disnix/service/closure"
@@ -35,7 +34,7 @@ func (c *commands) run(ctx context.Context, cmd command) error {
 
 // lines runs an operation and returns what it prints.
 func (c *commands) lines(ctx context.Context, operation string, args ...string) ([]string, error) {
-	var out strings.Builder
+	var out commandline.Result
 	err := c.run(ctx, command{operation: operation, words: args, stdout: &out})
 	return commandline.Lines(out.String()), err
 }
@@ -131,12 +130,12 @@ func (c *commands) CollectGarbage(ctx context.Context, deleteOld bool) error {
 
 // SetProfile implements [service.Profiles].
 func (c *commands) SetProfile(ctx context.Context, profile, path string) error {
-	return c.run(ctx, command{operation: "set", words: []string{"--profile", profile, "--set", path}})
+	return c.run(ctx, command{operation: "set", words: []string{"--profile", profile, "--set", path}, leaves: true})
 }
 
 // QueryInstalled implements [service.Profiles].
 func (c *commands) QueryInstalled(ctx context.Context, profile string) ([]byte, error) {
-	var out bytes.Buffer
+	var out commandline.Result
 	err := c.run(ctx, command{operation: "query-installed", words: []string{"--profile", profile, "--query-installed"}, stdout: &out})
 	if err != nil || len(bytes.TrimSpace(out.Bytes())) == 0 {
 		return nil, err
@@ -203,7 +202,7 @@ func (c *commands) CaptureConfig(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("capture the configuration: %w", err)
 	}
-	var expression strings.Builder
+	var expression commandline.Result
 	err = errors.Join(c.download(ctx, file, &expression), c.remove(ctx, file))
 	if err == nil && expression.Len() == 0 {
 		err = errors.New("the target has captured nothing")

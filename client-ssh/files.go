@@ -26,7 +26,7 @@ func (c *commands) shell(ctx context.Context, operation, script string, paramete
 
 // temporary creates a temporary file or directory on the target.
 func (c *commands) temporary(ctx context.Context, options ...string) (string, error) {
-	var out strings.Builder
+	var out commandline.Result
 	err := c.link.run(ctx, command{operation: "tmpfile", words: append([]string{"disnix-tmpfile"}, options...), stdout: &out}, c.log)
 	if err != nil {
 		return "", fmt.Errorf("create a temporary file on the target: %w", err)

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/disnix-go/disnix/service"
 	"github.com/disnix-go/disnix/service/commandline"
 )
 
@@ -42,8 +43,11 @@ type CommandError struct {
 	Program   string
 	Operation string // for example activate
 	Stderr    string // the last lines of its diagnostics
-	Err       error
-	status    int
+	// Refusal is the [*service.LockedError] or [*service.LostLockError], if the
+	// program said that this was the reason.
+	Refusal error
+	Err     error
+	status  int
 }
 
 func (e *CommandError) Error() string {
@@ -54,7 +58,13 @@ func (e *CommandError) Error() string {
 	return text
 }
 
-func (e *CommandError) Unwrap() error { return e.Err }
+// Unwrap returns the reasons.
+func (e *CommandError) Unwrap() []error {
+	if e.Refusal == nil {
+		return []error{e.Err}
+	}
+	return []error{e.Err, e.Refusal}
+}
 
 // ExitStatus returns that of the program, or 255 if it has none.
 func (e *CommandError) ExitStatus() int { return e.status }
@@ -70,7 +80,11 @@ func (l *link) run(ctx context.Context, c command, log io.Writer) error {
 		return context.Cause(ctx)
 	}
 	mark := rand.Text()
-	p, err := l.start("exec sh -c "+quote(append([]string{starter, mark}, c.words...)...), nil)
+	words := []string{starter, mark}
+	if claim := service.EncodedClaim(ctx); claim != "" { // the original's programs ignore it
+		words = append(words, "env", service.ClaimVariable+"="+claim)
+	}
+	p, err := l.start("exec sh -c "+quote(append(words, c.words...)...), nil)
 	if err != nil {
 		return fmt.Errorf("run %s --%s: %w", c.words[0], c.operation, err)
 	}
@@ -78,6 +92,7 @@ func (l *link) run(ctx context.Context, c command, log io.Writer) error {
 	if c.stderr == nil {
 		diagnostics.Next = log
 	}
+	diagnostics.Next = service.WithoutRefusals(ctx, diagnostics.Next)
 	output := &unmarked{mark: mark + ":", next: c.stdout, group: make(chan int, 1)}
 	if output.next == nil {
 		output.next = io.Discard
@@ -94,7 +109,8 @@ func (l *link) run(ctx context.Context, c command, log io.Writer) error {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	}
-	message := diagnostics.String()
+	refusal, remaining := service.Refusal(diagnostics.Bytes())
+	message := string(remaining)
 	if !output.begun {
 		message += printable(output.banner)
 	}
@@ -102,7 +118,7 @@ func (l *link) run(ctx context.Context, c command, log io.Writer) error {
 	if status.known && status.signal == "" && status.status != 0 {
 		code = status.status
 	}
-	return &CommandError{Program: c.words[0], Operation: c.operation, Stderr: message, Err: err, status: code}
+	return &CommandError{Program: c.words[0], Operation: c.operation, Stderr: message, Refusal: refusal, Err: err, status: code}
 }
 
 // await passes on the streams of a program until its end.

@@ -84,7 +84,7 @@ func TestLockHeldByAnotherDeployment(t *testing.T) {
 	}
 	s.forget()
 	_, err := s.deployment(m, nil).Lock(t.Context())
-	errorContains(t, err, `target "b"`, "locked already")
+	errorContains(t, err, `target "b"`, "is locked by somebody")
 	contains(t, s.report.problems, "b: Cannot lock profile: "+m.Profiles["b"])
 	equal(t, "locks of the other deployment", s.target("b").Locked(), []string{"default"})
 	equal(t, "locks of ours", len(s.target("a").Locked()), 0)

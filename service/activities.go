@@ -49,7 +49,7 @@ func (l *Local) Shell(ctx context.Context, a Activity, s ShellSession) error {
 func (l *Local) run(ctx context.Context, op dysnomia.Operation, a Activity) error {
 	invocation := invocation(op, a)
 	invocation.Stdout, invocation.Stderr = a.Writers()
-	return l.host.Run(ctx, invocation)
+	return l.claimed(ctx, "", func() error { return l.host.Run(ctx, invocation) })
 }
 
 func invocation(op dysnomia.Operation, a Activity) dysnomia.Invocation {

@@ -32,6 +32,10 @@ type LocalConfig struct {
 	// when it ends. Otherwise they are held until somebody releases them or
 	// the machine is restarted.
 	OwnLocks bool
+	// Link says that this process serves one connection and ends with it, so
+	// that its end tells that of the connection through which a lock was
+	// acquired.
+	Link bool
 	// Purpose is recorded in locks for a person to read, for example
 	// disnix-env.
 	Purpose string
@@ -54,7 +58,7 @@ func (l *Local) SetProfile(ctx context.Context, profile, path string) error {
 	if err != nil {
 		return err
 	}
-	return SetProfile(ctx, dir, profile, path)
+	return l.claimed(ctx, profile, func() error { return SetProfile(ctx, dir, profile, path) })
 }
 
 // QueryInstalled implements [Profiles]: the manifest is where SetProfile put

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"syscall"
 
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/models"
@@ -21,7 +22,7 @@ import (
 // file is removed.
 func (l *Local) Lock(ctx context.Context, profile string) error {
 	file := newLockFile(profile)
-	services, err := l.acquire(file)
+	held, services, err := l.acquire(ctx, file)
 	var locked *LockedError
 	if errors.As(err, &locked) {
 		return locked
@@ -29,6 +30,7 @@ func (l *Local) Lock(ctx context.Context, profile string) error {
 	if err != nil {
 		return fmt.Errorf("lock profile %q: %w", profile, err)
 	}
+	defer held.close()
 	notified, err := l.notifyLock(ctx, services)
 	if err == nil {
 		return nil
@@ -37,82 +39,112 @@ func (l *Local) Lock(ctx context.Context, profile string) error {
 	return errors.Join(
 		fmt.Errorf("lock profile %q: %w", profile, err),
 		l.notifyUnlock(context.WithoutCancel(ctx), notified),
-		file.release())
+		file.remove(held))
 }
 
 // acquire creates the lock file and returns the services that are deployed. As
 // the file names them, they are read before; so that it is the right ones, they
 // are read once more when nobody else can change them.
-func (l *Local) acquire(file lockFile) ([]lockedService, error) {
+func (l *Local) acquire(ctx context.Context, file lockFile) (held foundLock, services []lockedService, err error) {
+	claim, _ := ClaimOf(ctx)
 	for {
 		services, err := deployedServices(file.profile)
 		if err != nil {
-			return nil, err
+			return foundLock{}, nil, err
 		}
-		stale, err := file.acquire(lockContent{newLockHolder(l.config.OwnLocks, l.config.Purpose), services})
+		held, stale, err := file.acquire(lockContent{newLockHolder(l.config, claim), services})
 		if err != nil {
-			return nil, err
+			return foundLock{}, nil, err
 		}
 		if stale != "" {
 			fmt.Fprintf(l.config.Log, "Lock of profile %s: %s\n", file.profile, stale)
 		}
 		now, err := deployedServices(file.profile)
 		if err == nil && slices.Equal(now, services) {
-			return services, nil
+			return held, services, nil
 		}
-		if err = errors.Join(err, file.release()); err != nil {
-			return nil, err
+		err = errors.Join(err, file.remove(held))
+		held.close()
+		if err != nil {
+			return foundLock{}, nil, err
 		}
 	}
 }
 
-// Unlock implements [Profiles] (protocol, section 2). The services that were
-// notified of the lock are notified of its release, also those that are not
-// deployed any more. Without a lock nobody is notified. The lock is released
-// even if a service objects, or if it is not known which services there are:
-// whoever calls Unlock cannot go on anyway.
+// Unlock implements [Profiles] (protocol, section 2). What is under way on
+// behalf of the lock is waited for. The services that were notified of the lock
+// are notified of its release, also those that are not deployed any more.
+// Without a lock nobody is notified. The lock is released even if a service
+// objects, or if it is not known which services there are: whoever calls Unlock
+// cannot go on anyway.
 //
-// With LocalConfig.OwnLocks it is an error if another process has acquired the
-// lock since somebody released it, and that lock stays.
+// With a [Claim], or with LocalConfig.OwnLocks, it is an error if somebody else
+// has acquired the lock meanwhile, and that lock stays ([*LostLockError]).
 func (l *Local) Unlock(ctx context.Context, profile string) error {
 	if err := checkProfileName(profile); err != nil {
 		return err
 	}
 	file := newLockFile(profile)
-	services, err := l.lockedServices(file)
-	if errors.Is(err, ErrNotLocked) || errors.Is(err, errTakenOver) {
+	found, err := l.openForRelease(ctx, file)
+	if err != nil {
 		return fmt.Errorf("unlock profile %q: %w", profile, err)
 	}
+	defer found.close()
+	services, err := lockedServices(file.profile, found)
 	if err == nil {
 		err = l.notifyUnlock(ctx, services)
 	}
-	if err = errors.Join(err, file.release()); err != nil {
+	if err = errors.Join(err, file.remove(found)); err != nil {
 		return fmt.Errorf("unlock profile %q: %w", profile, err)
 	}
 	return nil
 }
 
-// errTakenOver says that a lock of this process is now held by somebody else.
-var errTakenOver = errors.New("the lock was released and acquired by others meanwhile, so that the system may have been changed twice at once")
+// openForRelease opens the lock file when nothing is under way any more on its
+// behalf, so that only the caller can release it.
+func (l *Local) openForRelease(ctx context.Context, file lockFile) (foundLock, error) {
+	claim, claims := ClaimOf(ctx)
+	for {
+		found, err := file.open()
+		if errors.Is(err, fs.ErrNotExist) && claims {
+			return foundLock{}, &LostLockError{Profile: file.profile}
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return foundLock{}, ErrNotLocked
+		}
+		if err != nil {
+			return foundLock{}, err
+		}
+		holder := found.content.LockHolder
+		switch {
+		case claims && claim.Token != holder.Token, !claims && l.config.OwnLocks && !holder.isThisProcess():
+			err = &LostLockError{Profile: file.profile, Holder: &holder}
+		case found.file == nil:
+			err = fmt.Errorf("%s: %w: it is locked by %s; ask them or root", file.path, fs.ErrPermission, holder)
+		default:
+			err = l.await(ctx, file, found, syscall.LOCK_EX)
+		}
+		there := false
+		if err == nil {
+			there, err = file.isAt(found)
+		}
+		if err == nil && there {
+			return found, nil
+		}
+		found.close()
+		if err != nil {
+			return foundLock{}, err
+		}
+	}
+}
 
 // lockedServices returns the services that were notified of a lock. Where the
 // lock file does not say it, as with the original's, they are those that are
 // deployed now. The file of another user is not believed: it would decide
 // which modules are executed.
-func (l *Local) lockedServices(file lockFile) ([]lockedService, error) {
-	found, err := file.open()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, ErrNotLocked
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer found.close()
-	if holder := found.content.LockHolder; l.config.OwnLocks && !holder.isThisProcess() {
-		return nil, fmt.Errorf("%w: %s has it", errTakenOver, holder)
-	}
+func lockedServices(profile string, found foundLock) ([]lockedService, error) {
 	if found.content.Services == nil || !found.isOurs() {
-		return deployedServices(file.profile)
+		return deployedServices(profile)
 	}
 	return found.content.Services, nil
 }

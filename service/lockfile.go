@@ -12,26 +12,12 @@ import (
 	"time"
 )
 
-// ErrNotLocked says that a profile cannot be unlocked because it is not
-// locked.
-var ErrNotLocked = errors.New("it is not locked")
-
-// LockedError says that a profile is locked already.
-type LockedError struct {
-	Profile string
-	Holder  LockHolder
-}
-
-// Error says who holds the lock since when, and how it is released.
-func (e *LockedError) Error() string {
-	return fmt.Sprintf("profile %q is locked by %s: wait until that has ended; "+
-		"if it is known to be gone, release the lock with `disnix-lock --unlock`, "+
-		"or on the target with `disnix-run-activity --unlock --profile '%s'`",
-		e.Profile, e.Holder, e.Profile)
-}
-
 // lockFile is the lock of a profile: $TMPDIR/disnix-<profile>.lock (formats,
 // section 10). The original creates it empty, here it says who holds the lock.
+//
+// Whatever is done on behalf of the lock holds a shared flock(2) on the file
+// meanwhile, and whoever releases or replaces it an exclusive one: when a lock
+// is released, nothing is under way any more that was begun with it.
 type lockFile struct {
 	profile string
 	path    string
@@ -49,57 +35,66 @@ type lockContent struct {
 	Services []lockedService `json:"services"`
 }
 
-// acquire creates the lock file. One that was left behind by a holder that is
-// gone is replaced, and stale then tells about it. If somebody else holds the
-// lock the error is a [*LockedError].
-func (f lockFile) acquire(lock lockContent) (stale string, err error) {
+// acquire creates the lock file and returns it in use. One that was left
+// behind by a holder that is gone is replaced, and stale then tells about it.
+// If somebody else holds the lock the error is a [*LockedError].
+func (f lockFile) acquire(lock lockContent) (held foundLock, stale string, err error) {
 	content, err := json.Marshal(lock)
 	if err != nil {
-		return "", err
+		return foundLock{}, "", err
 	}
 	content = append(content, '\n')
 	for {
-		err := f.create(content)
+		held, err := f.create(content)
 		if !errors.Is(err, fs.ErrExist) {
-			return stale, err
+			return held, stale, err
 		}
 		found, err := f.open()
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // released meanwhile
 		}
 		if err != nil {
-			return "", err
+			return foundLock{}, "", err
 		}
-		why := found.content.gone()
+		holder := found.content.LockHolder
+		why := holder.gone()
 		if why == "" {
 			found.close()
-			return "", &LockedError{Profile: f.profile, Holder: found.content.LockHolder}
+			return foundLock{}, "", &LockedError{Profile: f.profile, Holder: holder, Interrupted: holder.interrupted()}
 		}
 		err = f.removeStale(found)
 		found.close()
 		if err != nil {
-			return "", fmt.Errorf("remove the lock that %s left behind (%s): %w", found.content.LockHolder, why, err)
+			return foundLock{}, "", fmt.Errorf("remove the lock that %s left behind (%s): %w", holder, why, err)
 		}
-		stale = fmt.Sprintf("took over the lock that %s left behind: %s", found.content.LockHolder, why)
+		stale = fmt.Sprintf("took over the lock that %s left behind: %s", holder, why)
 	}
 }
 
 // create creates the lock file with its content at once: nobody ever sees it
-// unfinished.
-func (f lockFile) create(content []byte) error {
+// unfinished. It is in use until it is closed.
+func (f lockFile) create(content []byte) (held foundLock, err error) {
 	file, err := os.CreateTemp(filepath.Dir(f.path), ".disnix-lock-")
 	if err != nil {
-		return fmt.Errorf("create lock file: %w", err)
+		return foundLock{}, fmt.Errorf("create lock file: %w", err)
 	}
 	defer os.Remove(file.Name())
+	held = foundLock{file: file}
 	_, err = file.Write(content)
-	if err = errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("create lock file: %w", err)
+	if err == nil {
+		err = syscall.Flock(int(file.Fd()), syscall.LOCK_SH) // nobody else knows it yet
 	}
-	if err := os.Link(file.Name(), f.path); err != nil {
-		return fmt.Errorf("create lock file: %w", err)
+	if err == nil {
+		held.info, err = file.Stat()
 	}
-	return nil
+	if err == nil {
+		err = os.Link(file.Name(), f.path)
+	}
+	if err != nil {
+		held.close()
+		return foundLock{}, fmt.Errorf("create lock file: %w", err)
+	}
+	return held, nil
 }
 
 // foundLock is a lock file as it was found.
@@ -160,18 +155,14 @@ func (f lockFile) removeStale(found foundLock) error {
 	if found.file == nil {
 		return fmt.Errorf("%s: %w: ask its owner or root", f.path, fs.ErrPermission)
 	}
-	// Whoever replaces a lock file holds this lock on the old one.
 	if err := flock(found.file); err != nil {
 		return err
 	}
-	info, err := os.Lstat(f.path)
-	if errors.Is(err, fs.ErrNotExist) {
+	err := f.remove(found)
+	if errors.Is(err, ErrNotLocked) {
 		return nil
 	}
-	if err != nil || !os.SameFile(info, found.info) {
-		return err
-	}
-	return os.Remove(f.path)
+	return err
 }
 
 // flock waits for a moment at most: this lock is never held for long by
@@ -187,11 +178,24 @@ func flock(file *os.File) error {
 	return fmt.Errorf("%s: somebody keeps it from being replaced: remove it", file.Name())
 }
 
-// release removes the lock file.
-func (f lockFile) release() error {
-	err := os.Remove(f.path)
+// isAt reports whether the lock file is still the one that was found.
+func (f lockFile) isAt(found foundLock) (bool, error) {
+	info, err := os.Lstat(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && os.SameFile(info, found.info), err
+}
+
+// remove removes the lock file that was found, but not one that somebody else
+// has put in its place meanwhile: then it is not locked any more.
+func (f lockFile) remove(found foundLock) error {
+	there, err := f.isAt(found)
+	if err == nil && !there {
 		return ErrNotLocked
+	}
+	if err == nil {
+		err = os.Remove(f.path)
 	}
 	if err != nil {
 		return fmt.Errorf("remove lock file: %w", err)

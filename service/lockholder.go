@@ -30,19 +30,37 @@ type LockHolder struct {
 	Since  time.Time `json:"since"`
 	// Purpose is what the lock is for, for a person to read.
 	Purpose string `json:"purpose,omitempty"`
+	// Token is that of the holder's [Claim], if it made one.
+	Token string `json:"token,omitempty"`
+	// Owner is the coordinator for which the lock is held, if it said so.
+	Owner *LockOwner `json:"owner,omitempty"`
+	// Link is the process on the target that serves the connection through
+	// which the lock was acquired, if there is one.
+	Link *LockLink `json:"link,omitempty"`
+}
+
+// LockLink is a process that lives as long as a coordinator's connection.
+type LockLink struct {
+	PID int `json:"pid"`
+	process
 }
 
 // newLockHolder describes this process as the holder of a lock. If the lock
 // shall outlive the process, it is not recorded which one it was.
-func newLockHolder(ownedByProcess bool, purpose string) LockHolder {
+func newLockHolder(config LocalConfig, claim Claim) LockHolder {
 	holder := LockHolder{
 		User:    userName(os.Geteuid()),
 		Host:    hostName(),
 		BootID:  bootID(),
 		Since:   time.Now().UTC().Truncate(time.Second),
-		Purpose: purpose,
+		Purpose: config.Purpose,
+		Token:   claim.Token,
+		Owner:   claim.Owner,
 	}
-	if ownedByProcess {
+	if config.Link {
+		holder.Link = &LockLink{PID: os.Getpid(), process: thisProcess()}
+	}
+	if config.OwnLocks {
 		holder.PID = os.Getpid()
 		holder.ProcessStart, _ = processStart(holder.PID)
 		holder.PIDNamespace = pidNamespace()
@@ -67,17 +85,21 @@ func foreignHolder(info fs.FileInfo) LockHolder {
 
 // String says who holds the lock, for what and since when.
 func (h LockHolder) String() string {
+	user, host, purpose, pid := h.User, h.Host, h.Purpose, h.PID
+	if o := h.Owner; o != nil {
+		user, host, purpose, pid = o.User, o.Host, o.Purpose, o.PID
+	}
 	var text strings.Builder
-	text.WriteString(printable(h.User))
-	if h.Host != "" {
-		fmt.Fprintf(&text, " on %s", printable(h.Host))
+	text.WriteString(printable(user))
+	if host != "" {
+		fmt.Fprintf(&text, " on %s", printable(host))
 	}
 	var details []string
-	if h.Purpose != "" {
-		details = append(details, printable(h.Purpose))
+	if purpose != "" {
+		details = append(details, printable(purpose))
 	}
-	if h.PID != 0 {
-		details = append(details, fmt.Sprintf("process %d", h.PID))
+	if pid != 0 {
+		details = append(details, fmt.Sprintf("process %d", pid))
 	}
 	if len(details) > 0 {
 		fmt.Fprintf(&text, " (%s)", strings.Join(details, ", "))
@@ -119,6 +141,15 @@ func (h LockHolder) gone() string {
 		return "its process has ended"
 	}
 	return ""
+}
+
+// interrupted reports whether the holder was to release the lock and cannot
+// any more: it has ended, or its connection has.
+func (h LockHolder) interrupted() bool {
+	if h.Owner == nil || h.Owner.Kept {
+		return false
+	}
+	return h.Owner.ended(h.Owner.PID) || h.Link != nil && h.Link.ended(h.Link.PID)
 }
 
 func userName(uid int) string {

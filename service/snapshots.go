@@ -31,18 +31,22 @@ func (l *Local) ResolveSnapshots(_ context.Context, snapshots []string) ([]strin
 
 // ImportSnapshot implements [Snapshots].
 func (l *Local) ImportSnapshot(ctx context.Context, container, component, id string, archive io.Reader) error {
-	return l.host.State().ImportArchive(ctx, l.name(container), l.name(component), id, archive)
+	return l.claimed(ctx, "", func() error {
+		return l.host.State().ImportArchive(ctx, l.name(container), l.name(component), id, archive)
+	})
 }
 
 // RegisterSnapshots implements [Snapshots]. Snapshots outside of the
 // repository are copied into it.
 func (l *Local) RegisterSnapshots(ctx context.Context, container, component string, paths []string) error {
-	for _, path := range paths {
-		if err := l.host.State().Import(ctx, l.name(container), l.name(component), path); err != nil {
-			return err
+	return l.claimed(ctx, "", func() error {
+		for _, path := range paths {
+			if err := l.host.State().Import(ctx, l.name(container), l.name(component), path); err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // ExportSnapshot implements [Snapshots]. Only snapshots of the repository are
@@ -58,12 +62,14 @@ func (l *Local) ExportSnapshot(ctx context.Context, path string, archive io.Writ
 }
 
 // CleanSnapshots implements [Snapshots].
-func (l *Local) CleanSnapshots(_ context.Context, keep int, container, component string) error {
-	removed, err := l.host.State().CleanSnapshots(l.name(container), l.name(component), keep)
-	for _, g := range removed.Generations {
-		fmt.Fprintf(l.config.Log, "Removing old generation symlink: %s/%s/%d\n", g.Container, g.Component, g.Number)
-	}
-	return err
+func (l *Local) CleanSnapshots(ctx context.Context, keep int, container, component string) error {
+	return l.claimed(ctx, "", func() error {
+		removed, err := l.host.State().CleanSnapshots(l.name(container), l.name(component), keep)
+		for _, g := range removed.Generations {
+			fmt.Fprintf(l.config.Log, "Removing old generation symlink: %s/%s/%d\n", g.Container, g.Component, g.Number)
+		}
+		return err
+	})
 }
 
 // name returns the name of a container or component that was given by its

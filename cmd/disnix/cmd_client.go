@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	dbusclient "github.com/disnix-go/disnix/client-dbus"
+	"github.com/disnix-go/disnix/service"
 	"github.com/disnix-go/disnix/service/activitycmd"
 )
 
@@ -54,12 +55,16 @@ func runClient(inv *invocation) error {
 	if err := o.Check(); err != nil {
 		return fail("%w", err)
 	}
-	client, err := dbusclient.Connect(inv.Context.Context, inv.Bool("session-bus"))
+	ctx, err := service.TakeClaim(inv.Context.Context)
+	if err != nil {
+		return err
+	}
+	client, err := dbusclient.Connect(ctx, inv.Bool("session-bus"))
 	if err != nil {
 		return fail("%w", err)
 	}
 	defer client.Close()
-	status, err := activitycmd.Run(inv.Context.Context, client, o, activitycmd.Streams{
+	status, err := activitycmd.Run(ctx, client, o, activitycmd.Streams{
 		Stdin: inv.stdin, Stdout: inv.clientOutput(o.Operation), Stderr: inv.stderr,
 	})
 	if status == 0 {
@@ -67,7 +72,8 @@ func runClient(inv *invocation) error {
 	}
 	var failure *dbusclient.FailureError
 	if errors.As(err, &failure) {
-		_, err := inv.stderr.Write(append(bytes.TrimSuffix(failure.Log, []byte("\n")), '\n'))
+		text := append(bytes.TrimSuffix(failure.Log, []byte("\n")), '\n')
+		_, err := inv.stderr.Write(append(text, service.RefusalLine(err)...))
 		return errors.Join(quiet(1), err)
 	}
 	return exitError{1, err}

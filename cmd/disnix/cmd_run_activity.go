@@ -114,12 +114,15 @@ func runActivity(inv *invocation) error {
 	if err != nil {
 		return err
 	}
+	ctx, err := service.TakeClaim(inv.Context.Context)
+	if err != nil {
+		return err
+	}
 	host, err := newHost()
 	if err != nil {
 		return err
 	}
 	here := service.NewLocal(host, service.LocalConfig{Log: inv.stderr, Purpose: lockPurpose})
-	ctx := inv.Context.Context
 	if o.Operation == "shell" {
 		ctx = withoutInterrupts(ctx)
 	}

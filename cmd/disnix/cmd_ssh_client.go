@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	sshclient "github.com/disnix-go/disnix/client-ssh"
+	"github.com/disnix-go/disnix/service"
 	"github.com/disnix-go/disnix/service/activitycmd"
 )
 
@@ -71,7 +72,10 @@ func runSSHClient(inv *invocation) error {
 			return fail("ERROR: Either a remote or a localfile must be specified!")
 		}
 	}
-	ctx := inv.Context.Context
+	ctx, err := service.TakeClaim(inv.Context.Context)
+	if err != nil {
+		return err
+	}
 	client, err := sshclient.Dial(ctx, o.Target, sshclient.Config{Log: inv.stderr})
 	if err != nil {
 		return fmt.Errorf("target %s: %w", o.Target, err)

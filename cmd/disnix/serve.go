@@ -30,7 +30,7 @@ func serveSession(inv *invocation) error {
 	if err != nil {
 		return fmt.Errorf("serve a session: %w", err)
 	}
-	here := service.NewLocal(host, service.LocalConfig{Log: inv.stderr, Purpose: lockPurpose})
+	here := service.NewLocal(host, service.LocalConfig{Log: inv.stderr, Link: true, Purpose: lockPurpose})
 	return protocol.Serve(inv.Context.Context, stream, here)
 }
 

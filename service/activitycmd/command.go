@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/service"
@@ -89,10 +90,23 @@ func Run(ctx context.Context, s service.Service, o Options, streams Streams) (in
 	if err == nil {
 		return 0, nil
 	}
+	if _, claims := service.ClaimOf(ctx); claims {
+		err = withRefusal(err)
+	}
 	if op.boolean {
 		return ExitStatus(err), err
 	}
 	return 1, err
+}
+
+// withRefusal adds the line about a lock that callers with a claim understand
+// to the text of an error.
+func withRefusal(err error) error {
+	line := service.RefusalLine(err)
+	if line == "" {
+		return err
+	}
+	return fmt.Errorf("%w\n%s", err, strings.TrimSuffix(line, "\n"))
 }
 
 // ExitStatus returns the exit status of a boolean operation that failed. An

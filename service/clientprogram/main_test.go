@@ -36,6 +36,10 @@ func runActivity(args []string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	if ctx, err = service.TakeClaim(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	host, err := dysnomia.NewHost(os.Environ(), nil)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -1,18 +1,13 @@
 package clientprogram
 
 import (
-	"bytes"
 	"context"
-	"fmt"
+
+	"github.com/disnix-go/disnix/service/commandline"
 )
 
-// maxResult bounds what is kept of a result: a target that has gone wild must
-// not fill the memory of the coordinator. A list of 100,000 store paths has an
-// eighth of it.
-const maxResult = 64 << 20
-
 // result runs an operation and returns what it prints, also if it fails. A
-// program that prints more than maxResult is stopped.
+// program that prints more than [commandline.MaxResult] is stopped.
 func (c *Client) result(ctx context.Context, operation string, args ...string) ([]byte, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -22,15 +17,14 @@ func (c *Client) result(ctx context.Context, operation string, args ...string) (
 }
 
 type limitedBuffer struct {
-	bytes.Buffer
+	commandline.Result
 	stop context.CancelCauseFunc
 }
 
 func (b *limitedBuffer) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > maxResult {
-		err := fmt.Errorf("its result is longer than %d bytes", maxResult)
+	n, err := b.Result.Write(p)
+	if err != nil {
 		b.stop(err)
-		return 0, err
 	}
-	return b.Buffer.Write(p)
+	return n, err
 }

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/disnix-go/disnix/service"
 	"github.com/disnix-go/disnix/service/commandline"
 )
 
@@ -36,6 +37,7 @@ func (c *Client) run(ctx context.Context, call call) error {
 	if call.stderr == nil {
 		last.Next = c.config.Log
 	}
+	last.Next = service.WithoutRefusals(ctx, last.Next)
 	err := c.execute(ctx, call, last)
 	if err == nil {
 		return nil
@@ -43,8 +45,23 @@ func (c *Client) run(ctx context.Context, call call) error {
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return &Error{Program: c.program, Operation: call.operation, Stderr: last.String(), Err: err}
+	failed := &Error{Program: c.program, Operation: call.operation, Err: err}
+	refusal, diagnostics := service.Refusal(last.Bytes())
+	if refusal != nil {
+		failed.Err = &refused{err, refusal}
+	}
+	failed.Stderr = string(diagnostics)
+	return failed
 }
+
+// refused is the failure of a program that says who holds a lock. Its text is
+// that of the failure; the diagnostics say the rest.
+type refused struct {
+	error
+	refusal error
+}
+
+func (r *refused) Unwrap() []error { return []error{r.error, r.refusal} }
 
 func (c *Client) execute(ctx context.Context, call call, diagnostics io.Writer) (err error) {
 	if err := ctx.Err(); err != nil {
@@ -52,6 +69,9 @@ func (c *Client) execute(ctx context.Context, call call, diagnostics io.Writer) 
 	}
 	cmd := exec.Command(c.program, call.args...)
 	cmd.Env = append(os.Environ(), c.config.Env...)
+	if claim := service.EncodedClaim(ctx); claim != "" {
+		cmd.Env = append(cmd.Env, service.ClaimVariable+"="+claim)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: call.ownGroup}
 	cmd.Stdin = call.stdin
 	cmd.WaitDelay = lateOutput // a reader of a stdin that is no file may wait for ever

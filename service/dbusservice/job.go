@@ -62,7 +62,7 @@ var beginsJob = func() map[string]bool {
 	for _, method := range dbuswire.Methods() {
 		names[method.Name] = true
 	}
-	for _, name := range []string{dbuswire.GetJobID, dbuswire.GetLogDir, dbuswire.Cancel} {
+	for _, name := range []string{dbuswire.GetJobID, dbuswire.GetLogDir, dbuswire.Cancel, dbuswire.Claim} {
 		delete(names, name)
 	}
 	return names
@@ -104,9 +104,13 @@ func (s *Server) begin(call dbus.Message, id int32, j job) *dbus.Error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
-	if err := s.jobs.begin(id, sender(call), cancel); err != nil {
+	claim, failure := s.jobs.begin(id, sender(call), cancel)
+	if failure != nil {
 		cancel()
-		return err
+		return failure
+	}
+	if claim != nil {
+		ctx = service.WithClaim(ctx, *claim)
 	}
 	log, err := s.logs.create(id, s.jobs.runs)
 	s.reply(call)
@@ -134,6 +138,9 @@ func (s *Server) run(id int32, j job, r *running) {
 	}
 	if err != nil {
 		fmt.Fprintln(r.log, err)
+		if _, claims := service.ClaimOf(r.ctx); claims {
+			fmt.Fprint(r.log, service.RefusalLine(err))
+		}
 	}
 	if closeErr := errors.Join(r.Close(), r.log.Close()); closeErr != nil {
 		s.log.printf("Job %d: %v", id, closeErr)

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/disnix-go/disnix/service"
 )
 
 // maxJobsPerCaller bounds the ids that one connection has not used, or whose
@@ -27,6 +29,7 @@ type jobTable struct {
 type entry struct {
 	caller string             // unique name on the bus
 	cancel context.CancelFunc // nil until the job begins
+	claim  *service.Claim     // nil if it is asked for without one
 }
 
 // assign gives a new id to a caller.
@@ -57,22 +60,43 @@ func (t *jobTable) assign(caller string) (int32, *dbus.Error) {
 	return id, nil
 }
 
-// begin uses an id up. It must be followed by end.
-func (t *jobTable) begin(id int32, caller string, cancel context.CancelFunc) *dbus.Error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// unused returns the entry of an id that the caller has not used yet.
+func (t *jobTable) unused(id int32, caller string) (*entry, *dbus.Error) {
 	e := t.byID[id]
 	switch {
 	case t.stopping:
-		return errStopping()
+		return nil, errStopping()
 	case e == nil || e.caller != caller:
-		return dbusError("AccessDenied", fmt.Sprintf("job id %d was not given to this connection, or its job has ended: ask for one with get_job_id", id))
+		return nil, dbusError("AccessDenied", fmt.Sprintf("job id %d was not given to this connection, or its job has ended: ask for one with get_job_id", id))
 	case e.cancel != nil:
-		return dbusError("InvalidArgs", fmt.Sprintf("job id %d is in use already", id))
+		return nil, dbusError("InvalidArgs", fmt.Sprintf("job id %d is in use already", id))
+	}
+	return e, nil
+}
+
+// claim says on behalf of which lock a job is going to run.
+func (t *jobTable) claim(id int32, caller string, claim service.Claim) *dbus.Error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e, err := t.unused(id, caller)
+	if err == nil {
+		e.claim = &claim
+	}
+	return err
+}
+
+// begin uses an id up, and returns the claim of the job. It must be followed by
+// end.
+func (t *jobTable) begin(id int32, caller string, cancel context.CancelFunc) (*service.Claim, *dbus.Error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e, err := t.unused(id, caller)
+	if err != nil {
+		return nil, err
 	}
 	e.cancel = cancel
 	t.running++
-	return nil
+	return e.claim, nil
 }
 
 // end forgets a job that has begun.

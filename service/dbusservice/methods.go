@@ -24,6 +24,7 @@ func (s *Server) methods() map[string]any {
 		dbuswire.GetJobID:  s.getJobID,
 		dbuswire.GetLogDir: func() (string, failure) { return s.logs.path, nil },
 		dbuswire.Cancel:    s.cancelJob,
+		dbuswire.Claim:     s.claim,
 		"import": func(m message, id int32, file string) failure {
 			return s.begin(m, id, job{title: "Importing: " + file, run: importClosure(file)})
 		},
@@ -108,6 +109,22 @@ func (s *Server) cancelJob(call dbus.Message, id int32) *dbus.Error {
 		return err
 	}
 	return s.jobs.stopJob(id, sender(call))
+}
+
+// claim takes note of the lock on behalf of which a job is going to run.
+func (s *Server) claim(call dbus.Message, id int32, text string) *dbus.Error {
+	if err := checkSignature(call); err != nil {
+		return err
+	}
+	ctx, err := service.WithEncodedClaim(s.ctx, text)
+	if err != nil {
+		return dbusError("InvalidArgs", err.Error())
+	}
+	claim, ok := service.ClaimOf(ctx)
+	if !ok {
+		return dbusError("InvalidArgs", "the claim to a lock is empty")
+	}
+	return s.jobs.claim(id, sender(call), claim)
 }
 
 // lists are the methods from a list to lines.

@@ -29,9 +29,14 @@ const (
 const (
 	GetJobID  = "get_job_id"
 	GetLogDir = "get_logdir"
-	// Cancel stops a running job of the caller, which then fails. It is the
-	// only method that the original does not have.
+	// Cancel stops a running job of the caller, which then fails. The original
+	// does not have it.
 	Cancel = "cancel"
+	// Claim says on behalf of which lock the job with that id, which the caller
+	// has not begun yet, is going to change something; see
+	// service.EncodedClaim. The log of a job that is refused because of a lock
+	// then ends with that of service.RefusalLine. The original does not have it.
+	Claim = "claim"
 )
 
 // Methods returns all methods with their exact arguments. Those that begin a
@@ -41,6 +46,7 @@ func Methods() []introspect.Method {
 		{Name: GetJobID, Args: []introspect.Arg{{Name: "pid", Type: "i", Direction: "out"}}},
 		{Name: GetLogDir, Args: []introspect.Arg{{Name: "path", Type: "s", Direction: "out"}}},
 		job(Cancel),
+		job(Claim, "claim s"),
 		job("import", "closure s"),
 		job("export", "derivation as"),
 		job("print_invalid", "derivation as"),

@@ -29,6 +29,7 @@ func Run(t *testing.T, config Config) {
 	}{
 		{"Store", storeTests},
 		{"Profiles", profileTests},
+		{"Locks", lockTests},
 		{"Activities", activityTests},
 		{"Snapshots", snapshotTests},
 	} {

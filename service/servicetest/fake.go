@@ -1,12 +1,13 @@
 package servicetest
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/disnix-go/disnix/service"
 	"github.com/disnix-go/disnix/service/closure"
@@ -26,6 +27,7 @@ type Fake struct {
 	profiles  map[string]string
 	installed map[string][]byte
 	locked    map[string]bool
+	holders   map[string]service.LockHolder // of the locked profiles
 	active    map[string]bool
 	snapshots []string // container/component/id, oldest first
 }
@@ -184,7 +186,7 @@ func (f *Fake) CollectGarbage(ctx context.Context, deleteOld bool) error {
 }
 
 func (f *Fake) SetProfile(ctx context.Context, profile, path string) error {
-	return f.simple(ctx, Call{Operation: "set", Words: []string{profile, path}}, func() error {
+	return f.claimed(ctx, profile, Call{Operation: "set", Words: []string{profile, path}}, func() error {
 		if f.profiles == nil {
 			f.profiles = make(map[string]string)
 		}
@@ -204,17 +206,22 @@ func (f *Fake) QueryInstalled(ctx context.Context, profile string) ([]byte, erro
 func (f *Fake) Lock(ctx context.Context, profile string) error {
 	return f.simple(ctx, Call{Operation: "lock", Words: []string{profile}}, func() error {
 		if f.locked[profile] {
-			return errors.New("locked already")
+			return &service.LockedError{Profile: profile, Holder: f.holders[profile]}
 		}
 		set(&f.locked, profile)
+		if f.holders == nil {
+			f.holders = make(map[string]service.LockHolder)
+		}
+		claim, _ := service.ClaimOf(ctx)
+		f.holders[profile] = service.LockHolder{User: "somebody", Since: time.Now(), Token: claim.Token, Owner: claim.Owner}
 		return nil
 	})
 }
 
 func (f *Fake) Unlock(ctx context.Context, profile string) error {
-	return f.simple(ctx, Call{Operation: "unlock", Words: []string{profile}}, func() error {
+	return f.claimed(ctx, profile, Call{Operation: "unlock", Words: []string{profile}}, func() error {
 		if !f.locked[profile] {
-			return errors.New("not locked")
+			return service.ErrNotLocked
 		}
 		delete(f.locked, profile)
 		return nil
@@ -222,29 +229,29 @@ func (f *Fake) Unlock(ctx context.Context, profile string) error {
 }
 
 func (f *Fake) Activate(ctx context.Context, a service.Activity) error {
-	return f.simple(ctx, Call{Operation: "activate", Activity: a}, func() error {
+	return f.claimed(ctx, "", Call{Operation: "activate", Activity: a}, func() error {
 		set(&f.active, a.Container+"/"+a.Component)
 		return nil
 	})
 }
 
 func (f *Fake) Deactivate(ctx context.Context, a service.Activity) error {
-	return f.simple(ctx, Call{Operation: "deactivate", Activity: a}, func() error {
+	return f.claimed(ctx, "", Call{Operation: "deactivate", Activity: a}, func() error {
 		delete(f.active, a.Container+"/"+a.Component)
 		return nil
 	})
 }
 
 func (f *Fake) Snapshot(ctx context.Context, a service.Activity) error {
-	return f.simple(ctx, Call{Operation: "snapshot", Activity: a}, func() error { return nil })
+	return f.claimed(ctx, "", Call{Operation: "snapshot", Activity: a}, func() error { return nil })
 }
 
 func (f *Fake) Restore(ctx context.Context, a service.Activity) error {
-	return f.simple(ctx, Call{Operation: "restore", Activity: a}, func() error { return nil })
+	return f.claimed(ctx, "", Call{Operation: "restore", Activity: a}, func() error { return nil })
 }
 
 func (f *Fake) DeleteState(ctx context.Context, a service.Activity) error {
-	return f.simple(ctx, Call{Operation: "delete-state", Activity: a}, func() error { return nil })
+	return f.claimed(ctx, "", Call{Operation: "delete-state", Activity: a}, func() error { return nil })
 }
 
 func (f *Fake) Shell(ctx context.Context, a service.Activity, s service.ShellSession) error {
@@ -303,7 +310,7 @@ func (f *Fake) ResolveSnapshots(ctx context.Context, snapshots []string) ([]stri
 }
 
 func (f *Fake) ImportSnapshot(ctx context.Context, container, component, id string, archive io.Reader) error {
-	return f.simple(ctx, Call{Operation: "import-snapshots", Words: []string{container, component, id}}, func() error {
+	return f.claimed(ctx, "", Call{Operation: "import-snapshots", Words: []string{container, component, id}}, func() error {
 		if _, err := io.Copy(io.Discard, archive); err != nil {
 			return err
 		}
@@ -314,7 +321,7 @@ func (f *Fake) ImportSnapshot(ctx context.Context, container, component, id stri
 
 func (f *Fake) RegisterSnapshots(ctx context.Context, container, component string, paths []string) error {
 	words := append([]string{container, component}, paths...)
-	return f.simple(ctx, Call{Operation: "register-snapshots", Words: words}, func() error {
+	return f.claimed(ctx, "", Call{Operation: "register-snapshots", Words: words}, func() error {
 		for _, path := range paths {
 			f.snapshots = append(f.snapshots, path[len(snapshotRoot):])
 		}
@@ -331,7 +338,7 @@ func (f *Fake) ExportSnapshot(ctx context.Context, path string, archive io.Write
 }
 
 func (f *Fake) CleanSnapshots(ctx context.Context, keep int, container, component string) error {
-	return f.simple(ctx, Call{Operation: "clean-snapshots", Words: []string{fmt.Sprint(keep), container, component}}, func() error { return nil })
+	return f.claimed(ctx, "", Call{Operation: "clean-snapshots", Words: []string{fmt.Sprint(keep), container, component}}, func() error { return nil })
 }
 
 func (f *Fake) CaptureConfig(ctx context.Context) (string, error) {
@@ -352,4 +359,22 @@ func (f *Fake) simple(ctx context.Context, call Call, effect func() error) error
 	}
 	defer f.mu.Unlock()
 	return effect()
+}
+
+// claimed is simple for a change, which needs the lock that ctx claims: that of
+// the profile, or else the one that the claim names.
+func (f *Fake) claimed(ctx context.Context, profile string, call Call, effect func() error) error {
+	return f.simple(ctx, call, func() error {
+		claim, ok := service.ClaimOf(ctx)
+		profile := cmp.Or(profile, claim.Profile)
+		holder := f.holders[profile]
+		switch {
+		case ok && !f.locked[profile]:
+			return &service.LostLockError{Profile: profile}
+		case ok && holder.Token != claim.Token:
+			return &service.LostLockError{Profile: profile, Holder: &holder}
+		default:
+			return effect()
+		}
+	})
 }

@@ -141,6 +141,7 @@ func (c *Client) call(ctx context.Context, request message, s streams) ([]string
 		return nil, c.conn.failure()
 	}
 	defer func() { <-c.slots }()
+	request.claim = service.EncodedClaim(ctx)
 	op, err := c.open(request)
 	if err != nil {
 		return nil, err

@@ -27,6 +27,9 @@
 //	credit  both         so much more (32 bits) may be sent for the operation
 //	ping    both         is answered by a pong
 //
+// When the stream ends, the target completes the changes that are under way and
+// cancels everything else, see [Serve].
+//
 // Requests and results are lists of strings of arbitrary bytes, each preceded
 // by its length, see [message]. Input and output are sent only as long as
 // there is credit, which begins with [window] bytes in each direction of each

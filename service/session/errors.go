@@ -1,7 +1,6 @@
 package session
 
 import (
-	"encoding/json"
 	"errors"
 	"strconv"
 
@@ -28,19 +27,15 @@ type RemoteError struct {
 	Message string
 	// Status is the exit status that disnix-run-activity would have had.
 	Status int
-	// Locked says who holds the lock, if that was the error.
-	Locked *service.LockedError
+	// Refusal is the [*service.LockedError] or [*service.LostLockError], if
+	// that was the error.
+	Refusal error
 }
 
 func (e *RemoteError) Error() string { return e.Message }
 
 // Unwrap makes the holder of a lock known to errors.As.
-func (e *RemoteError) Unwrap() error {
-	if e.Locked == nil {
-		return nil
-	}
-	return e.Locked
-}
+func (e *RemoteError) Unwrap() error { return e.Refusal }
 
 // ExitStatus returns the exit status of a program that ends with this error.
 func (e *RemoteError) ExitStatus() int { return e.Status }
@@ -50,15 +45,12 @@ const (
 	outcomeFailed = "failed"
 )
 
-// failure returns the message for an error: its text, the exit status, and
-// for a lock that others hold, as JSON, who does.
+// failure returns the message for an error: its text, the exit status, and if
+// it is about a lock that others hold, who does (see [service.EncodeRefusal]).
 func failure(err error) message {
 	words := []string{err.Error(), strconv.Itoa(activitycmd.ExitStatus(err))}
-	var locked *service.LockedError
-	if errors.As(err, &locked) {
-		if holder, err := json.Marshal(locked); err == nil {
-			words = append(words, string(holder))
-		}
+	if refusal := service.EncodeRefusal(err); refusal != "" {
+		words = append(words, refusal)
 	}
 	return message{name: outcomeFailed, words: words}
 }
@@ -77,7 +69,7 @@ func (m message) result() ([]string, error) {
 	}
 	failed := &RemoteError{Message: m.words[0], Status: status}
 	if len(m.words) == 3 {
-		if err := json.Unmarshal([]byte(m.words[2]), &failed.Locked); err != nil {
+		if failed.Refusal, err = service.DecodeRefusal(m.words[2]); err != nil {
 			return nil, ErrProtocol
 		}
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // Version is the version of the protocol that this package speaks.
-const Version = 1
+const Version = 2
 
 // magic begins a greeting. No text looks like it.
 const magic = "\x00\xfedisnix-session\n"

@@ -7,24 +7,26 @@ import (
 
 // message is the content of an open or result frame.
 //
-// A request has the name of the operation, its scalar arguments in words, and
-// its list argument in list. A result has the name of an outcome, and what was
-// returned in list or the error in words.
+// A request has the name of the operation, the claim to a lock that it is made
+// with (see [service.EncodedClaim]), its scalar arguments in words, and its list
+// argument in list. A result has the name of an outcome, and what was returned
+// in list or the error in words.
 type message struct {
 	name  string
+	claim string
 	words []string
 	list  []string
 }
 
 func (m message) encode() []byte {
-	size := len(m.name) + 3*binary.MaxVarintLen32
+	size := len(m.name) + len(m.claim) + 4*binary.MaxVarintLen32
 	for _, s := range m.words {
 		size += len(s) + binary.MaxVarintLen32
 	}
 	for _, s := range m.list {
 		size += len(s) + binary.MaxVarintLen32
 	}
-	buf := appendString(make([]byte, 0, size), m.name)
+	buf := appendString(appendString(make([]byte, 0, size), m.name), m.claim)
 	return appendStrings(appendStrings(buf, m.words), m.list)
 }
 
@@ -43,7 +45,7 @@ func appendStrings(buf []byte, list []string) []byte {
 // decodeMessage reads a message; the strings are copies of what is in buf.
 func decodeMessage(buf []byte) (message, error) {
 	d := decoder{rest: buf}
-	m := message{name: d.string(), words: d.strings(), list: d.strings()}
+	m := message{name: d.string(), claim: d.string(), words: d.strings(), list: d.strings()}
 	if d.failed || len(d.rest) > 0 {
 		return message{}, fmt.Errorf("%w: a malformed message of %d bytes", ErrProtocol, len(buf))
 	}

@@ -17,6 +17,16 @@ type handler struct {
 	run   func(*task, service.Service, message) ([]string, error)
 }
 
+// finishes tells of which operations the end is known, also to others than the
+// coordinator that asked: those that change what is deployed, and need nothing
+// more from it. They are completed when the connection is lost. Everything else
+// can be asked for again without harm, and is cancelled.
+var finishes = map[string]bool{
+	"set": true, "lock": true, "unlock": true,
+	"activate": true, "deactivate": true, "snapshot": true, "restore": true, "delete-state": true,
+	"register-snapshots": true, "clean-snapshots": true,
+}
+
 var handlers = map[string]handler{
 	"print-invalid":    {0, list(service.Service.PrintInvalid)},
 	"query-requisites": {0, list(service.Service.QueryRequisites)},
@@ -87,6 +97,10 @@ func (t *task) execute(s service.Service, request message) ([]string, error) {
 	}
 	if len(request.words) != h.words {
 		return nil, fmt.Errorf("%w: %s with %d arguments", ErrProtocol, request.name, len(request.words))
+	}
+	var err error
+	if t.ctx, err = service.WithEncodedClaim(t.ctx, request.claim); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrProtocol, err)
 	}
 	return h.run(t, s, request)
 }

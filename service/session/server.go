@@ -7,14 +7,25 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/disnix-go/disnix/service"
 )
 
+// serverKeepAlive is the interval at which the target asks the coordinator for
+// signs of life. A coordinator that was stopped for a moment, by hand or with
+// its machine, keeps its connection; without any limit, a target would take one
+// that is gone for present.
+const serverKeepAlive = 30 * time.Second
+
 // Serve executes on s what a coordinator at the other end of rw asks for,
-// until that closes the stream: then nothing is returned. It closes rw. When
-// the stream ends, operations that are under way are cancelled, and waited
-// for. When ctx ends they are, too, and the coordinator is told so.
+// until that closes the stream: then nothing is returned. It closes rw.
+//
+// When the stream ends, the changes that are under way, such as an activation,
+// are completed: the coordinator that lost its connection, or another one that
+// continues its work, needs a target in a state that can be known. All other
+// operations are cancelled. Serve returns when nothing is under way any more.
+// When ctx ends everything is cancelled, and the coordinator is told so.
 //
 // The operations of s must not write to rw, for example because a plugin
 // inherits the standard output.
@@ -33,9 +44,10 @@ func Serve(ctx context.Context, rw io.ReadWriteCloser, s service.Service) error 
 		_ = rw.Close()
 		return fmt.Errorf("await the coordinator's greeting: %w", err)
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	srv := &server{ctx: ctx, conn: newConn(rw, r), service: s, tasks: make(map[uint32]*task)}
+	linked, cancel := context.WithCancelCause(ctx)
+	srv := &server{ctx: ctx, linked: linked, conn: newConn(rw, r), service: s, tasks: make(map[uint32]*task)}
 	srv.conn.start(srv.handle)
+	srv.conn.loops.Go(func() { srv.conn.keepAlive(serverKeepAlive) })
 	srv.wait(cancel)
 	if err := srv.conn.failure(); !errors.Is(err, io.EOF) {
 		return err
@@ -44,7 +56,8 @@ func Serve(ctx context.Context, rw io.ReadWriteCloser, s service.Service) error 
 }
 
 type server struct {
-	ctx     context.Context // of all operations
+	ctx     context.Context // of operations that finish, whatever becomes of the connection
+	linked  context.Context // of the others
 	conn    *conn
 	service service.Service
 	running sync.WaitGroup
@@ -59,10 +72,13 @@ type task struct {
 	id     uint32
 	ctx    context.Context
 	cancel context.CancelFunc
-	conn   *conn
-	inbox  *inbox
-	output *credit
-	turn   sync.Mutex // of those who send output
+	// finishes says that the operation goes on when the connection is lost, and
+	// that nobody wants its output then.
+	finishes bool
+	conn     *conn
+	inbox    *inbox
+	output   *credit
+	turn     sync.Mutex // of those who send output
 }
 
 // wait returns when the stream and all operations have ended.
@@ -114,7 +130,7 @@ func (s *server) open(f frame) error {
 	if err != nil {
 		return err
 	}
-	t := &task{id: f.id, conn: s.conn, inbox: newInbox(), output: newCredit()}
+	t := &task{id: f.id, finishes: finishes[request.name], conn: s.conn, inbox: newInbox(), output: newCredit()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
@@ -127,7 +143,11 @@ func (s *server) open(f frame) error {
 		return fmt.Errorf("%w: more than %d operations at once", ErrProtocol, maxOperations)
 	}
 	s.tasks[t.id] = t
-	t.ctx, t.cancel = context.WithCancel(s.ctx)
+	parent := s.linked
+	if t.finishes {
+		parent = s.ctx
+	}
+	t.ctx, t.cancel = context.WithCancel(parent)
 	s.running.Go(func() { s.run(t, request) })
 	return nil
 }
@@ -158,10 +178,24 @@ type taskWriter struct {
 func (w taskWriter) Write(p []byte) (int, error) {
 	w.turn.Lock()
 	defer w.turn.Unlock()
-	if !w.conn.stream(w.kind, w.id, p, w.task.output, w.ctx.Done()) {
+	if !w.conn.stream(w.kind, w.id, p, w.task.output, w.ctx.Done()) && !w.orphaned() {
 		return 0, errors.New("send output to the coordinator: it is not wanted any more")
 	}
 	return len(p), nil
+}
+
+// orphaned reports whether the operation goes on although the connection is
+// lost.
+func (t *task) orphaned() bool {
+	if !t.finishes || t.ctx.Err() != nil {
+		return false
+	}
+	select {
+	case <-t.conn.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // taskReader is the input of an operation. It is used by one goroutine.

@@ -302,13 +302,58 @@ func TestLostConnection(t *testing.T) {
 		<-reached
 		_ = link.Close()
 	}()
-	if err := client.Activate(t.Context(), activity); !errors.Is(err, session.ErrLost) {
+	if _, err := client.QueryRequisites(t.Context(), []string{"/path"}); !errors.Is(err, session.ErrLost) {
 		t.Errorf("during an operation: %v", err)
 	}
 	<-stopped
 	<-served
 	if err := client.Activate(t.Context(), activity); !errors.Is(err, session.ErrLost) || !errors.Is(client.Err(), session.ErrLost) {
 		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// talking is a target whose changes wait until they may go on, and then print.
+type talking struct {
+	servicetest.Fake
+	reached, proceed chan struct{}
+	printed          error
+}
+
+func (s *talking) Activate(ctx context.Context, a service.Activity) error {
+	s.reached <- struct{}{}
+	<-s.proceed
+	for range 100 { // more than there is credit for
+		if _, err := a.Output.Write(make([]byte, 64<<10)); err != nil {
+			s.printed = err
+		}
+	}
+	return s.Fake.Activate(ctx, a)
+}
+
+func TestChangesAreCompletedWithoutAConnection(t *testing.T) {
+	target := &talking{reached: make(chan struct{}, 1), proceed: make(chan struct{})}
+	client, link, served := pair(t, context.Background(), target)
+	go func() {
+		<-target.reached
+		_ = link.Close()
+	}()
+	talks := activity
+	talks.Output = io.Discard
+	if err := client.Activate(t.Context(), talks); !errors.Is(err, session.ErrLost) {
+		t.Errorf("error %v", err)
+	}
+	select {
+	case err := <-served:
+		t.Errorf("the target has ended before the activation: %v", err)
+	default:
+	}
+	close(target.proceed)
+	<-served
+	if target.printed != nil {
+		t.Errorf("the plugin could not print: %v", target.printed)
+	}
+	if active := target.Active(); len(active) != 1 {
+		t.Errorf("active: %q", active)
 	}
 }
 

@@ -71,7 +71,7 @@ func open(id uint32, name string, words ...string) frame {
 
 // FuzzServe sends anything to a target: it ends with the stream.
 func FuzzServe(f *testing.F) {
-	f.Add(frames(open(1, "lock", "p"), frame{kind: kindCancel, id: 1}))
+	f.Add(frames(open(1, "query-installed", "p"), frame{kind: kindCancel, id: 1}))
 	f.Add(frames(open(1, "import"), frame{kindInput, 1, []byte("text")}, frame{kind: kindEnd, id: 1}))
 	f.Add(frames(frame{kind: kindPing}, creditFrame(1, 5)))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, byte(kindOpen), 0, 0, 0, 1, 2})
@@ -107,13 +107,13 @@ func TestViolationsEndTheSession(t *testing.T) {
 	}}
 	for name, content := range map[string][]byte{
 		"an unknown kind":                 frames(frame{kind: 99}),
-		"a result from the coordinator":   frames(open(1, "lock", "p"), frame{kindResult, 1, nil}),
+		"a result from the coordinator":   frames(open(1, "query-installed", "p"), frame{kindResult, 1, nil}),
 		"a chunk that is too long":        frames(frame{kindInput, 1, make([]byte, maxChunk+1)}),
 		"a request that is too long":      {0xff, 0xff, 0xff, 0xff, byte(kindOpen), 0, 0, 0, 1},
 		"a malformed request":             frames(frame{kindOpen, 1, []byte("\xff")}),
 		"a malformed credit":              frames(frame{kindCredit, 1, []byte("\xff")}),
-		"more credit than there can be":   frames(open(1, "lock", "p"), creditFrame(1, 1)),
-		"an operation that begins twice":  frames(open(1, "lock", "p"), open(1, "lock", "p")),
+		"more credit than there can be":   frames(open(1, "query-installed", "p"), creditFrame(1, 1)),
+		"an operation that begins twice":  frames(open(1, "query-installed", "p"), open(1, "query-installed", "p")),
 		"more than was granted":           frames(flood...),
 		"input after its end":             frames(open(1, "import"), frame{kind: kindEnd, id: 1}, chunk),
 		"more operations than are usual":  manyOperations(),
@@ -137,7 +137,7 @@ func TestViolationsEndTheSession(t *testing.T) {
 func manyOperations() []byte {
 	var buf []byte
 	for id := range uint32(maxOperations + 1) {
-		buf = appendFrame(buf, open(id, "lock", "p"))
+		buf = appendFrame(buf, open(id, "query-installed", "p"))
 	}
 	return buf
 }
@@ -150,7 +150,7 @@ func TestMalformedRequestsFail(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	for _, m := range []message{{name: "explode"}, {name: "lock"}, {name: "clean-snapshots", words: []string{"many", "", ""}}} {
+	for _, m := range []message{{name: "explode"}, {name: "query-installed"}, {name: "clean-snapshots", words: []string{"many", "", ""}}} {
 		var remote *RemoteError
 		if _, err := c.call(t.Context(), m, streams{}); !errors.As(err, &remote) {
 			t.Errorf("%v: %v", m, err)
