@@ -100,6 +100,7 @@ func (d *Deployment) deploy(ctx context.Context) (left bool, err error) {
 	if err != nil {
 		return false, &DeployError{OldStands, err}
 	}
+	d = d.withClaim()
 	if d, err = d.beginJournal(len(steps.Execution())); err != nil {
 		return false, &DeployError{OldStands, err}
 	}

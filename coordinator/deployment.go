@@ -42,13 +42,20 @@ type Deployment struct {
 	// be completed or undone if this process dies. If it is nil, that is not
 	// possible.
 	Journal *journal.Place
-	// Purpose is what the journal says that the deployment is: the program.
+	// Purpose is what the journal and the locks say that the deployment is: the
+	// program.
 	Purpose string
+	// KeepLocks says that the locks are meant to outlive this process.
+	KeepLocks bool
 
 	// journal is the open journal, nil before and without one.
 	journal *journal.Journal
-	// interrupted is set while an unfinished deployment is completed or undone.
-	interrupted interruption
+	// claim is made with everything that a target is asked to change, once
+	// locks are to be acquired.
+	claim service.Claim
+	// formerTokens are those of the claims of earlier runs, while an unfinished
+	// deployment is completed or undone.
+	formerTokens []string
 }
 
 // Options tune a deployment; they are those of disnix-deploy (commands,
@@ -72,6 +79,9 @@ type Options struct {
 	NoRollback bool
 	// NoLock skips acquiring and releasing locks.
 	NoLock bool
+	// ForceLock takes locks away from others who hold them. Those can change
+	// nothing any more.
+	ForceLock bool
 	// NoCoordinatorProfile and NoTargetProfiles leave these profiles alone.
 	NoCoordinatorProfile, NoTargetProfiles bool
 	// NoMigration skips the migration of state and its safety check.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/disnix-go/disnix/service"
 )
 
 // lockGrace is how long lock operations that are under way may go on after
@@ -34,6 +36,9 @@ type Locks struct {
 func (d *Deployment) Lock(ctx context.Context) (*Locks, error) {
 	opCtx, cancel := outlast(ctx, lockGrace)
 	defer cancel()
+	if d.claim.Token == "" {
+		d = d.withClaim()
+	}
 	locks := &Locks{deployment: d}
 	var mu sync.Mutex
 	err := inParallel(ctx, d.locked(), 0, func(p deployedProfile) error {
@@ -52,6 +57,29 @@ func (d *Deployment) Lock(ctx context.Context) (*Locks, error) {
 		return nil, errors.Join(fmt.Errorf("acquire locks: %w", err), locks.Release(ctx))
 	}
 	return locks, nil
+}
+
+// withClaim returns the deployment with a claim to its locks, which from now on
+// is made with every change of a target.
+func (d *Deployment) withClaim() *Deployment {
+	claiming := *d
+	claiming.claimLocks()
+	return &claiming
+}
+
+// claimLocks makes a new claim, with a token that no earlier run has used: what
+// those may still have asked for is refused when this one has their locks.
+func (d *Deployment) claimLocks() {
+	d.claim = service.NewClaim(d.Purpose, d.KeepLocks)
+	if d.Options.NoLock {
+		return
+	}
+	profiles := d.locked()
+	for i := len(profiles) - 1; i >= 0; i-- { // what is set decides, not what is left
+		claim := d.claim
+		claim.Profile = profiles[i].name
+		d.Targets.Claim(profiles[i].target, claim)
+	}
 }
 
 func (d *Deployment) lock(ctx context.Context, p deployedProfile) error {
@@ -73,11 +101,13 @@ func (d *Deployment) lock(ctx context.Context, p deployedProfile) error {
 // Release releases the locks, on all targets at once, also if ctx is
 // cancelled already. It may be called once.
 func (l *Locks) Release(ctx context.Context) error {
+	defer l.deployment.Targets.Unclaim()
 	return l.deployment.unlockAll(ctx, l.held)
 }
 
 // Unlock releases the locks of all targets, whoever acquired them.
 func (d *Deployment) Unlock(ctx context.Context) error {
+	d.Targets.Unclaim()
 	return d.unlockAll(ctx, d.locked())
 }
 

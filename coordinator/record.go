@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -65,25 +66,50 @@ func lockAction(kind journal.Kind, p deployedProfile) journal.Action {
 }
 
 // acquireLock acquires a lock. One that an interrupted run of this deployment
-// has left behind is taken over.
+// has left behind is taken over; with Options.ForceLock any.
 func (d *Deployment) acquireLock(ctx context.Context, t service.Service, p deployedProfile) error {
 	before := d.journal.Of(lockAction(journal.Lock, p))
 	lock := func() error { return t.Lock(ctx, p.name) }
 	err := d.journal.Do(lockAction(journal.Lock, p), lock)
-	if err == nil || !d.isOurs(before, err) {
+	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	d.Reporter.Progress(p.target, "Taking over the lock that the interrupted deployment has left behind")
-	unlock := func() error { return t.Unlock(ctx, p.name) }
+	var locked *service.LockedError
+	switch {
+	case d.isOurs(before, err):
+		d.Reporter.Progress(p.target, "Taking over the lock that the interrupted deployment has left behind")
+	case d.Options.ForceLock && errors.As(err, &locked):
+		d.Reporter.Problem(p.target, fmt.Sprintf("Taking the lock of profile %s away from %s", p.name, locked.Holder))
+	case d.Options.ForceLock:
+		d.Reporter.Problem(p.target, fmt.Sprintf("Taking the lock of profile %s away from its holder, whom the target does not tell", p.name))
+	default:
+		return err
+	}
+	unlock := func() error { return d.breakLock(ctx, p, err) }
 	if unlockErr := d.journal.Do(lockAction(journal.Unlock, p), unlock); unlockErr != nil {
-		return fmt.Errorf("%w (the lock that the interrupted deployment may have left behind could not be released: %w)", err, unlockErr)
+		return fmt.Errorf("%w (it could not be taken over: %w)", err, unlockErr)
 	}
 	return d.journal.Do(lockAction(journal.Lock, p), lock)
 }
 
-// lockDelay is how long after the last record of the journal a lock may have
-// been acquired on a target that was being asked for it.
-const lockDelay = 2 * time.Second
+// breakLock releases the lock that is in the way according to err, unless
+// somebody else has got it meanwhile. On the target, it waits for the end of
+// what was begun on behalf of that lock.
+func (d *Deployment) breakLock(ctx context.Context, p deployedProfile, err error) error {
+	t, connectErr := d.Targets.unclaimed(ctx, p.target)
+	if connectErr != nil {
+		return connectErr
+	}
+	var locked *service.LockedError
+	if errors.As(err, &locked) && locked.Holder.Token != "" {
+		t = service.Claimed(t, service.Claim{Token: locked.Holder.Token, Profile: p.name})
+	}
+	unlockErr := t.Unlock(ctx, p.name)
+	if errors.Is(unlockErr, service.ErrNotLocked) {
+		return nil // it was released meanwhile
+	}
+	return unlockErr
+}
 
 // isOurs reports whether the lock that is in the way is one that this
 // deployment has acquired in an earlier run. If the target does not say who
@@ -96,9 +122,7 @@ func (d *Deployment) isOurs(before journal.Outcome, err error) bool {
 	if !errors.As(err, &locked) {
 		return before.Held
 	}
-	since := locked.Holder.Since // in whole seconds
-	return !since.Before(d.interrupted.first.Truncate(time.Second)) &&
-		!since.After(d.interrupted.last.Add(lockDelay))
+	return slices.Contains(d.formerTokens, locked.Holder.Token)
 }
 
 // releaseLock releases a lock, also if that cannot be recorded.
@@ -175,7 +199,7 @@ func (d *Deployment) describe() (journal.Description, error) {
 }
 
 func (d *Deployment) newRun(direction journal.Direction) journal.Run {
-	run := journal.Run{Direction: direction, PID: os.Getpid(), Purpose: d.Purpose, Began: time.Now().UTC()}
+	run := journal.Run{Direction: direction, PID: os.Getpid(), Purpose: d.Purpose, Began: time.Now().UTC(), Token: d.claim.Token}
 	run.User = "user " + strconv.Itoa(os.Geteuid())
 	if u, err := user.Current(); err == nil {
 		run.User = u.Username

@@ -5,16 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/disnix-go/disnix/coordinator/journal"
 	"github.com/disnix-go/disnix/coordinator/plan"
 	"github.com/disnix-go/disnix/models"
 	"github.com/disnix-go/disnix/service"
 )
-
-// interruption is the time in which earlier runs of a deployment were at work.
-type interruption struct{ first, last time.Time }
 
 // Resume completes an unfinished deployment, which the journal describes: the
 // new configuration becomes active. Actions that are done are not repeated;
@@ -59,6 +55,7 @@ func (d *Deployment) recover(ctx context.Context, j *journal.Journal, direction 
 	recovered := *d
 	d = &recovered
 	d.journal = j
+	d.claimLocks()
 	err := d.beginRecovery(ctx, direction, do)
 	d.endJournal(err)
 	if err != nil {
@@ -73,7 +70,11 @@ func (d *Deployment) beginRecovery(ctx context.Context, direction journal.Direct
 	if direction == journal.Back && deletedState(state) {
 		return &DeployError{Unfinished, errors.New("undo the deployment: obsolete state may have been deleted already, so that the deployment can only be completed")}
 	}
-	d.interrupted = interruption{state.Runs[0].Began, state.Latest}
+	for _, run := range state.Runs {
+		if run.Token != "" {
+			d.formerTokens = append(d.formerTokens, run.Token)
+		}
+	}
 	steps, err := plan.New(d.Previous, d.Manifest, plan.Options{NoUpgrade: d.Options.NoUpgrade})
 	if err == nil {
 		err = d.dropAbsent(ctx)

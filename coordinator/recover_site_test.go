@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/disnix-go/disnix/coordinator"
 	"github.com/disnix-go/disnix/coordinator/journal"
@@ -28,11 +27,10 @@ type mortal struct {
 	oldPath  string
 	newPath  string
 
-	mu       sync.Mutex
-	lockedAt map[string]time.Time
-	points   int  // that were passed
-	silent   bool // targets do not tell who has locked them
-	last     int  // the one at which the coordinator dies; 0 means never
+	mu     sync.Mutex
+	points int  // that were passed
+	silent bool // targets do not tell who has locked them
+	last   int  // the one at which the coordinator dies; 0 means never
 }
 
 var errDead = errors.New("the coordinator is dead")
@@ -44,11 +42,10 @@ func newMortal(t testing.TB, old, new *models.Manifest) *mortal {
 	dir, err := os.MkdirTemp(t.TempDir(), "")
 	must(t, err)
 	m := &mortal{
-		site:     newSite(t),
-		place:    journal.Place{Dir: dir, Profile: "default"},
-		old:      old,
-		new:      new,
-		lockedAt: make(map[string]time.Time),
+		site:  newSite(t),
+		place: journal.Place{Dir: dir, Profile: "default"},
+		old:   old,
+		new:   new,
 	}
 	m.newPath = writeManifest(t, dir, "new.xml", new)
 	if old != nil {
@@ -95,29 +92,24 @@ func (m *mortal) upgrade() *coordinator.Deployment {
 	}
 	d.Targets = coordinator.NewTargets(coordinator.ReachableInfrastructure(m.new, m.old),
 		func(_ context.Context, t *models.Target) (service.Service, error) {
-			return fault.Service(lockableTarget{m.target(t.Name), t.Name, m}), nil
+			return fault.Service(silentTarget{m.target(t.Name), m}), nil
 		})
 	return d
 }
 
-// lockableTarget tells since when it is locked, as good ones do.
-type lockableTarget struct {
+// silentTarget does not tell who holds a lock, as the original's.
+type silentTarget struct {
 	service.Service
-	name string
 	site *mortal
 }
 
-func (t lockableTarget) Lock(ctx context.Context, profile string) error {
+func (t silentTarget) Lock(ctx context.Context, profile string) error {
 	err := t.Service.Lock(ctx, profile)
-	t.site.mu.Lock()
-	defer t.site.mu.Unlock()
-	if err == nil {
-		t.site.lockedAt[t.name] = time.Now()
+	var locked *service.LockedError
+	if t.site.silent && errors.As(err, &locked) {
+		return errors.New("the lock file exists")
 	}
-	if err == nil || errors.Is(err, errInjected) || t.site.silent {
-		return err
-	}
-	return &service.LockedError{Profile: profile, Holder: service.LockHolder{Since: t.site.lockedAt[t.name].Truncate(time.Second)}}
+	return err
 }
 
 // dyingAt does something that a coordinator does, which dies at a fault point,

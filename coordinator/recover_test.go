@@ -8,6 +8,7 @@ import (
 
 	"github.com/disnix-go/disnix/coordinator"
 	"github.com/disnix-go/disnix/coordinator/journal"
+	"github.com/disnix-go/disnix/service"
 )
 
 // movedDatabase is a system whose database moves from one target to another.
@@ -160,9 +161,11 @@ func TestALockOfSomebodyElseIsNotTakenOver(t *testing.T) {
 	}
 	m.failOn()
 	// An administrator releases the lock, and another coordinator gets it.
-	m.lockedAt["node1"] = m.lockedAt["node1"].AddDate(0, 0, 1)
+	must(t, m.target("node1").Unlock(t.Context(), "default"))
+	theirs := service.Claim{Token: "theirs", Profile: "default", Owner: &service.LockOwner{User: "bob", Host: "elsewhere"}}
+	must(t, service.Claimed(m.target("node1"), theirs).Lock(t.Context(), "default"))
 	_, err := m.recover(t.Context(), journal.Forward)
-	errorContains(t, err, `target "node1": lock profile "default"`)
+	errorContains(t, err, `target "node1": lock profile "default"`, "bob on elsewhere")
 	equal(t, "locked on node1", m.target("node1").Locked(), []string{"default"})
 	equal(t, "locked on node2", m.target("node2").Locked(), nil)
 }

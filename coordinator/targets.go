@@ -24,6 +24,7 @@ type Targets struct {
 	mu             sync.Mutex
 	infrastructure models.Infrastructure // without dropped targets
 	connections    map[string]*connection
+	claims         map[string]service.Claim
 }
 
 type connection struct {
@@ -38,12 +39,42 @@ func NewTargets(infrastructure models.Infrastructure, connect Connect) *Targets 
 		infrastructure: maps.Clone(infrastructure),
 		connect:        connect,
 		connections:    make(map[string]*connection),
+		claims:         make(map[string]service.Claim),
 	}
 }
 
 // Get returns the connection to the named target, opening it if necessary. A
-// connection that could not be opened is not tried again.
+// connection that could not be opened is not tried again. Changes are asked for
+// with the claim for the target, if there is one.
 func (t *Targets) Get(ctx context.Context, name string) (service.Service, error) {
+	s, err := t.unclaimed(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if claim, ok := t.claims[name]; ok {
+		return service.Claimed(s, claim), nil
+	}
+	return s, nil
+}
+
+// Claim sets the claim with which changes of a target are asked for.
+func (t *Targets) Claim(name string, claim service.Claim) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.claims[name] = claim
+}
+
+// Unclaim makes changes be asked for without any claim.
+func (t *Targets) Unclaim() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	clear(t.claims)
+}
+
+// unclaimed is Get without a claim.
+func (t *Targets) unclaimed(ctx context.Context, name string) (service.Service, error) {
 	t.mu.Lock()
 	target, ok := t.infrastructure[name]
 	if !ok {

@@ -30,6 +30,8 @@ type Run struct {
 	// Purpose is the program, for a person to read.
 	Purpose string    `json:"purpose,omitempty"`
 	Began   time.Time `json:"began"`
+	// Token is what its locks are held with.
+	Token string `json:"token,omitempty"`
 }
 
 // Direction says where a run leads.
