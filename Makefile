@@ -81,7 +81,8 @@ setup-bus:
 # What hosts of the test lab need.
 setup-lab:
 	@scripts/install-missing ip:iproute2 tc:iproute2 nsenter:util-linux setpriv:util-linux \
-		/usr/sbin/sshd:openssh-server ssh:openssh-client dbus-daemon:dbus-daemon dbus-send:dbus-bin ps:procps perl:perl
+		/usr/sbin/sshd:openssh-server ssh:openssh-client dbus-daemon:dbus-daemon dbus-send:dbus-bin ps:procps perl:perl \
+		script:bsdutils nix-daemon:nix-bin
 
 # What the tests of the SSH client need: a server.
 setup-ssh:

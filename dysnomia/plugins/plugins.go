@@ -11,6 +11,7 @@ import (
 	"github.com/disnix-go/disnix/dysnomia/plugins/postgresqldatabase"
 	"github.com/disnix-go/disnix/dysnomia/plugins/process"
 	"github.com/disnix-go/disnix/dysnomia/plugins/supervisordprogram"
+	"github.com/disnix-go/disnix/dysnomia/plugins/systemdunit"
 	"github.com/disnix-go/disnix/dysnomia/plugins/tomcat"
 	"github.com/disnix-go/disnix/dysnomia/plugins/webapplication"
 	"github.com/disnix-go/disnix/dysnomia/plugins/wrapper"
@@ -29,6 +30,7 @@ func Builtin() map[string]dysnomia.Plugin {
 		"postgresql-database":    postgresqldatabase.Plugin{},
 		"process":                process.Plugin{},
 		"supervisord-program":    supervisordprogram.Plugin{},
+		"systemd-unit":           systemdunit.Plugin{},
 		"tomcat-webapplication":  tomcat.Plugin{},
 		"wrapper":                wrapper.Plugin{},
 	}
