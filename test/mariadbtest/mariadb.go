@@ -35,9 +35,18 @@ type Server struct {
 	ended chan struct{}
 }
 
-// New makes the files of a server and starts it. The directory must have a
-// short name, as sockets have.
-func New(dir string, options ...string) (*Server, error) {
+// New makes the files of a server, in memory if possible, and starts it. It
+// must be ended by [Server.Remove].
+func New(options ...string) (_ *Server, err error) {
+	dir, err := directory()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}()
 	s := &Server{Socket: filepath.Join(dir, "socket"), Dir: dir, Data: filepath.Join(dir, "data"), Options: options}
 	out, err := exec.Command("mariadb-install-db", "--no-defaults", "--user=root", "--datadir="+s.Data,
 		"--auth-root-authentication-method=normal", "--skip-test-db").CombinedOutput()
@@ -63,6 +72,18 @@ func New(dir string, options ...string) (*Server, error) {
 	}
 	return s, nil
 }
+
+// directory makes one with a short name, as sockets need it.
+func directory() (string, error) {
+	dir, err := os.MkdirTemp("/dev/shm", "mysql.")
+	if err != nil {
+		dir, err = os.MkdirTemp("/tmp", "mysql.")
+	}
+	return dir, err
+}
+
+// Remove stops the server and removes its files.
+func (s *Server) Remove() error { return errors.Join(s.Stop(), os.RemoveAll(s.Dir)) }
 
 // Start starts the server and waits until it accepts connections.
 func (s *Server) Start() error {

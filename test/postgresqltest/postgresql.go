@@ -40,9 +40,18 @@ type Server struct {
 	ended   chan struct{}
 }
 
-// New makes the files of a server and starts it. The directory must have a
-// short name, as sockets have.
-func New(dir string) (*Server, error) {
+// New makes the files of a server, in memory if possible, and starts it. It
+// must be ended by [Server.Remove].
+func New() (_ *Server, err error) {
+	dir, err := directory()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}()
 	account, err := user.Lookup(Account)
 	if err != nil {
 		return nil, fmt.Errorf("%w: run `make setup-databases`", err)
@@ -98,6 +107,18 @@ func (s *Server) command(name string, args ...string) (*exec.Cmd, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.account}
 	return cmd, nil
 }
+
+// directory makes one with a short name, as sockets need it.
+func directory() (string, error) {
+	dir, err := os.MkdirTemp("/dev/shm", "pgsql.")
+	if err != nil {
+		dir, err = os.MkdirTemp("/tmp", "pgsql.")
+	}
+	return dir, err
+}
+
+// Remove stops the server and removes its files.
+func (s *Server) Remove() error { return errors.Join(s.Stop(), os.RemoveAll(s.Dir)) }
 
 // Start starts the server and waits until it accepts connections.
 func (s *Server) Start() error {

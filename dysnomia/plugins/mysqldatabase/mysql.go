@@ -172,7 +172,7 @@ func (Plugin) ShellHelp(r *dysnomia.Request) string {
 	}
 	return fmt.Sprintf(`This is a shell session for the database %s
 
-  %s -- %s
+  %s --database=%s
                 open a session of the database's client
 `, r.ComponentName, command, shellQuote(r.ComponentName))
 }

@@ -28,16 +28,11 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int, err error) {
-	dir, err := os.MkdirTemp("/tmp", "mysql.")
+	server, err = mariadbtest.New("--innodb-flush-log-at-trx-commit=0", "--event-scheduler=ON")
 	if err != nil {
 		return 1, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	server, err = mariadbtest.New(dir, "--innodb-flush-log-at-trx-commit=0", "--event-scheduler=ON")
-	if err != nil {
-		return 1, err
-	}
-	defer func() { err = errors.Join(err, server.Stop()) }()
+	defer func() { err = errors.Join(err, server.Remove()) }()
 	return m.Run(), nil
 }
 
