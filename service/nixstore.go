@@ -47,9 +47,10 @@ func (s NixStore) QueryRequisites(ctx context.Context, paths []string) ([]string
 	return requisites, nil
 }
 
-// Realise implements [Store] with nix-store -r.
+// Realise implements [Store] with nix-store -r. Nothing keeps the results: that
+// is for the caller to see to.
 func (s NixStore) Realise(ctx context.Context, derivations []string) ([]string, error) {
-	outputs, err := s.lines(ctx, derivations, "-r")
+	outputs, err := s.lines(ctx, derivations, "-r", "--no-gc-warning")
 	if err != nil {
 		return nil, fmt.Errorf("realise %s: %w", summary(derivations), err)
 	}

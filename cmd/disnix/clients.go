@@ -24,7 +24,7 @@ func newHost() (*dysnomia.Host, error) {
 // connector returns how targets are reached: through the built-in client
 // that their client interface names, otherwise through a program.
 func connector(host *dysnomia.Host, r coordinator.Reporter, local service.LocalConfig) coordinator.Connect {
-	return func(ctx context.Context, target *models.Target) (service.Service, error) {
+	return withFaults(func(ctx context.Context, target *models.Target) (service.Service, error) {
 		log := r.Output(target.Name)
 		switch target.ClientInterface {
 		case "disnix-run-activity":
@@ -42,5 +42,5 @@ func connector(host *dysnomia.Host, r coordinator.Reporter, local service.LocalC
 			return sshclient.Dial(ctx, address, sshclient.Config{Log: log})
 		}
 		return clientprogram.New(target.ClientInterface, address, clientprogram.Config{Log: log})
-	}
+	})
 }

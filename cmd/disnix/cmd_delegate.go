@@ -94,8 +94,8 @@ func (s *session) buildRemotely(ctx context.Context, document *models.Distribute
 	if err != nil {
 		return err
 	}
-	connect := withFaults(connector(host, s.reporter, service.LocalConfig{}))
-	return s.build(ctx, document, s.reach(document.Infrastructure(), connect))
+	targets := s.reach(document.Infrastructure(), connector(host, s.reporter, service.LocalConfig{}))
+	return s.build(ctx, document, targets)
 }
 
 // build builds a distributed derivation on targets that are reached already.

@@ -119,7 +119,7 @@ func (s *session) deployment(manifest, previous *models.Manifest, options coordi
 	if err != nil {
 		return nil, err
 	}
-	targets := s.reach(coordinator.ReachableInfrastructure(manifest, previous), withFaults(connector(host, s.reporter, config)))
+	targets := s.reach(coordinator.ReachableInfrastructure(manifest, previous), connector(host, s.reporter, config))
 	config.Log = s.reporter.Output("")
 	here := service.NewLocal(host, config)
 	options.Profile = s.profile
@@ -131,6 +131,8 @@ func (s *session) deployment(manifest, previous *models.Manifest, options coordi
 		Store:        here,
 		Snapshots:    here,
 		EmptyProfile: service.AddEmptyProfile,
+		Purpose:      s.name,
+		KeepLocks:    s.keepLocks,
 		Reporter:     s.reporter,
 		Options:      options,
 	}, nil
@@ -152,6 +154,7 @@ func (s *session) transitionOptions(o *coordinator.Options) error {
 	o.NoUpgrade = s.Bool("no-upgrade")
 	o.NoRollback = s.Bool("no-rollback")
 	o.NoLock = s.Bool("no-lock")
+	o.ForceLock = s.Bool("force-lock")
 	o.NoCoordinatorProfile = s.Bool("no-coordinator-profile")
 	o.NoTargetProfiles = s.Bool("no-target-profiles")
 	o.NoMigration = s.Bool("no-migration")
