@@ -4,6 +4,7 @@ package plugins
 import (
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/plugins/axis2"
+	"github.com/disnix-go/disnix/dysnomia/plugins/dockercontainer"
 	"github.com/disnix-go/disnix/dysnomia/plugins/echo"
 	"github.com/disnix-go/disnix/dysnomia/plugins/fileset"
 	"github.com/disnix-go/disnix/dysnomia/plugins/managedprocess"
@@ -22,6 +23,7 @@ func Builtin() map[string]dysnomia.Plugin {
 	builtin := map[string]dysnomia.Plugin{
 		"apache-webapplication":  webapplication.Plugin{Module: "apache-webapplication"},
 		"axis2-webservice":       axis2.Plugin{},
+		"docker-container":       dockercontainer.Plugin{},
 		"echo":                   echo.Plugin{},
 		"fileset":                fileset.Plugin{},
 		"generic-webapplication": webapplication.Plugin{Module: "generic-webapplication"},
