@@ -20,6 +20,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -102,14 +103,38 @@ func (l *Lab) path(elements ...string) string {
 	return filepath.Join(append([]string{root, storage}, elements...)...)
 }
 
+// programs are the compiled programs, once there was a lab in this process.
+var programs struct {
+	sync.Mutex
+	content []byte
+}
+
 // build compiles the programs that the hosts get.
 func (l *Lab) build() {
+	l.t.Helper()
+	programs.Lock()
+	defer programs.Unlock()
+	if programs.content == nil {
+		l.compile()
+		return
+	}
+	if err := os.WriteFile(l.path("disnix"), programs.content, 0o755); err != nil {
+		l.t.Fatalf("copy the programs to the lab: %v", err)
+	}
+}
+
+func (l *Lab) compile() {
 	l.t.Helper()
 	cmd := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-o", l.path("disnix"), "github.com/disnix-go/disnix/cmd/disnix")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		l.t.Fatalf("build the programs for the lab: %v\n%s", err, out)
 	}
+	content, err := os.ReadFile(l.path("disnix"))
+	if err != nil {
+		l.t.Fatalf("build the programs for the lab: %v", err)
+	}
+	programs.content = content
 }
 
 // startReady starts a process that says "ready" on its standard output when it

@@ -83,6 +83,13 @@ func TestLinkCutDuringTransition(t *testing.T) {
 // command ended.
 func (s *system) cutDuring(t *testing.T, announced string, command []string) (string, error) {
 	t.Helper()
+	return s.during(t, announced, func() { s.CutLink(s.nodes["node2"]) }, command)
+}
+
+// during runs a command on the coordinator and does something when a line of
+// its output contains a text. It returns the output and how the command ended.
+func (s *system) during(t *testing.T, announced string, do func(), command []string) (string, error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), noticed)
 	defer cancel()
 	cmd := s.coordinator.Command(ctx, command...)
@@ -97,16 +104,16 @@ func (s *system) cutDuring(t *testing.T, announced string, command []string) (st
 		_ = out.Close()
 	}()
 	var output strings.Builder
-	cut := false
+	done := false
 	for lines := bufio.NewScanner(in); lines.Scan(); {
 		output.WriteString(lines.Text() + "\n")
-		if !cut && strings.Contains(lines.Text(), announced) {
-			s.CutLink(s.nodes["node2"])
-			cut = true
+		if !done && strings.Contains(lines.Text(), announced) {
+			do()
+			done = true
 		}
 	}
 	err := <-ended
-	if !cut {
+	if !done {
 		t.Fatalf("the output never contains %q:\n%s", announced, output.String())
 	}
 	if ctx.Err() != nil {

@@ -1,0 +1,7 @@
+{ infrastructure }:
+
+{
+  orders = [ infrastructure.node1 ];
+  front = [ infrastructure.node2 ];
+  mailer = [ infrastructure.node3 ];
+}
