@@ -188,5 +188,9 @@ func (t *transition) ask(ctx context.Context, s *plan.Step) error {
 	if s.Kind == plan.Deactivate {
 		return target.Deactivate(ctx, activity)
 	}
+	if s.Service.Readiness != nil {
+		// The arguments are shared by all services in the container.
+		activity.Arguments = append(slices.Clone(s.Arguments), s.Service.Readiness.Argument())
+	}
 	return target.Activate(ctx, activity)
 }

@@ -95,4 +95,7 @@ type Request struct {
 	// Stdin, Stdout and Stderr connect to the caller; none is nil.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
+
+	// ready says what an activation has to wait for, or is nil.
+	ready *readiness
 }

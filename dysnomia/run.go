@@ -35,6 +35,9 @@ type Invocation struct {
 
 // Run runs one operation of one module and waits for its end.
 //
+// An activation ends when the component is ready, if [ReadinessProperty] says
+// what that means.
+//
 // When a module was found and has failed, the error is a [*ModuleError]. When
 // ctx ends, an external module and the processes it has started are told to
 // stop (SIGTERM) and killed after the TerminationGrace.
@@ -44,10 +47,21 @@ func (h *Host) Run(ctx context.Context, inv Invocation) error {
 		return err
 	}
 	err = h.run(ctx, mod, inv.Operation, r)
-	if err == nil && inv.Operation == Activate && mod.plugin == nil {
-		return recordPath(r)
+	if err != nil || inv.Operation != Activate {
+		return err
 	}
-	return err
+	if mod.plugin == nil {
+		if err := recordPath(r); err != nil {
+			return err
+		}
+	}
+	if r.ready == nil {
+		return nil
+	}
+	if err := r.ready.await(ctx, r); err != nil {
+		return moduleError(inv.Operation, r, err)
+	}
+	return nil
 }
 
 // recordPath completes the marker that an external module has made, if any:
@@ -115,6 +129,9 @@ func (h *Host) prepare(ctx context.Context, inv Invocation) (module, *Request, e
 		Stderr:            orDiscard(inv.Stderr),
 	}
 	vars := h.moduleEnvironment(inv.Environment, properties)
+	if r.ready, err = takeReadiness(vars, properties); err != nil {
+		return module{}, nil, err
+	}
 	r.Environment = environ(vars)
 	r.Properties = properties
 	if inv.Environment {

@@ -26,6 +26,11 @@ func (s *Service) problems(key string) []error {
 	for i, err := range missing {
 		missing[i] = fmt.Errorf("%s: %w Hash table value with key: %s is invalid!", s.describe(key), err, key)
 	}
+	if s.Readiness != nil {
+		for _, err := range s.Readiness.problems() {
+			missing = append(missing, fmt.Errorf("%s: readiness: %w", s.describe(key), err))
+		}
+	}
 	return missing
 }
 

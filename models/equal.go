@@ -19,7 +19,8 @@ func (s *Service) equal(other *Service) bool {
 	return s.Name == other.Name && s.Package == other.Package && s.Type == other.Type &&
 		sameElements(s.DependsOn, other.DependsOn, Dependency.compare) &&
 		sameElements(s.ConnectsTo, other.ConnectsTo, Dependency.compare) &&
-		maps.EqualFunc(s.ProvidesContainers, other.ProvidesContainers, Properties.Equal)
+		maps.EqualFunc(s.ProvidesContainers, other.ProvidesContainers, Properties.Equal) &&
+		s.Readiness.equal(other.Readiness)
 }
 
 func (t *Target) equal(other *Target) bool {

@@ -39,6 +39,8 @@ type Service struct {
 	// ProvidesContainers maps the containers that this service offers to
 	// other services to their properties.
 	ProvidesContainers map[string]Properties
+	// Readiness says what its activation has to wait for; nil for nothing.
+	Readiness *Readiness
 }
 
 // Dependency refers to a service that is mapped to a container of a target.

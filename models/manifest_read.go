@@ -88,11 +88,22 @@ func (d *decoder) service(defaultTarget string) *Service {
 			s.ConnectsTo = d.dependencies(defaultTarget)
 		case "providesContainers":
 			s.ProvidesContainers = d.containers()
+		case "readiness":
+			s.Readiness = d.readiness()
 		default:
 			d.Skip()
 		}
 	}
 	return s
+}
+
+func (d *decoder) readiness() *Readiness {
+	offset := d.Offset()
+	r, problems := NewReadiness(d.properties())
+	for _, err := range problems {
+		d.problem(offset, fmt.Errorf("readiness: %w", err))
+	}
+	return r
 }
 
 func (d *decoder) dependencies(defaultTarget string) []Dependency {

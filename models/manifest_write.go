@@ -52,9 +52,20 @@ func writeServices(x *strictxml.Writer, services map[string]*Service, ownTarget 
 		writeDependencies(x, "dependsOn", service.DependsOn, ownTarget)
 		writeDependencies(x, "connectsTo", service.ConnectsTo, ownTarget)
 		writeContainers(x, "providesContainers", service.ProvidesContainers)
+		writeReadiness(x, service.Readiness)
 		x.End("service")
 	}
 	x.End("services")
+}
+
+// writeReadiness writes what only we read: others pass over elements that they
+// do not know (formats, section 2).
+func writeReadiness(x *strictxml.Writer, r *Readiness) {
+	if r != nil {
+		x.Start("readiness")
+		writeProperties(x, r.Properties())
+		x.End("readiness")
+	}
 }
 
 func writeDependencies(x *strictxml.Writer, element string, dependencies []Dependency, ownTarget string) {

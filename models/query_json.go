@@ -8,7 +8,7 @@ import (
 // WriteJSON writes the profile manifests as one JSON object: target to
 // profile, with the names and the nesting of [QueryResult.WriteNix]. What is
 // empty is written as an empty list or object, so that every attribute is
-// always there, except "containerProvidedByService".
+// always there, except "containerProvidedByService" and "readiness".
 func (q QueryResult) WriteJSON(w io.Writer) error {
 	if err := q.check(); err != nil {
 		return err
@@ -40,6 +40,7 @@ type jsonService struct {
 	DependsOn          []jsonMapping         `json:"dependsOn"`
 	ConnectsTo         []jsonMapping         `json:"connectsTo"`
 	ProvidesContainers map[string]Properties `json:"providesContainers"`
+	Readiness          *Readiness            `json:"readiness,omitempty"`
 }
 
 // jsonMapping is a service mapping, a snapshot mapping or a dependency.
@@ -65,6 +66,7 @@ func newJSONProfile(p *ProfileManifest) jsonProfile {
 			DependsOn:          jsonDependencies(s.DependsOn),
 			ConnectsTo:         jsonDependencies(s.ConnectsTo),
 			ProvidesContainers: jsonContainers(s.ProvidesContainers),
+			Readiness:          s.Readiness,
 		}
 	}
 	for _, m := range p.sortedMappings() {

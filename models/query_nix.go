@@ -45,6 +45,9 @@ func (n *nixWriter) service(s *Service) {
 				}
 			})
 		})
+		if s.Readiness != nil {
+			n.attribute("readiness", func() { n.properties(s.Readiness.Properties()) })
+		}
 	})
 }
 

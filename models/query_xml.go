@@ -22,6 +22,7 @@ func writeQueryProfile(x *strictxml.Writer, p *ProfileManifest) {
 			x.End("container")
 		}
 		x.End("providesContainers")
+		writeReadiness(x, service.Readiness)
 		x.End("service")
 	}
 	x.End("services")

@@ -69,6 +69,7 @@ func (a *assembler) key(u *unit, system string) string {
 		Type:               u.typ,
 		DependsOn:          dependsOn,
 		ProvidesContainers: u.containers,
+		Readiness:          u.readiness[system],
 	}
 	return key
 }

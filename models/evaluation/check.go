@@ -35,7 +35,8 @@ type unit struct {
 	// that are only known, each in the order of the manifest.
 	ordered, connected []bond
 	containers         map[string]models.Properties
-	context            stringContext // what the containers refer to
+	readiness          map[string]*models.Readiness // by system
+	context            stringContext                // what containers and readiness refer to
 	packages           map[string]storePackage
 }
 
@@ -136,6 +137,7 @@ func (c *checker) checkService(name string, in service) *unit {
 		c.problem("%s: attribute providesContainers must be an attribute set, not %s", where, in.ProvidesContainers.invalid)
 	}
 	u.containers = c.containers(where+": containers", in.Containers.value, u.context)
+	c.checkReadiness(where, u, in)
 	if in.Targets == nil {
 		c.problem("%s: its targets must be a list of targets or an attribute set { targets = [ { target = …; } … ]; }", where)
 	} else {
@@ -143,6 +145,43 @@ func (c *checker) checkService(name string, in service) *unit {
 	}
 	c.checkPackages(where, u, in)
 	return u
+}
+
+// checkReadiness reports the mistakes of one system: others have the same.
+func (c *checker) checkReadiness(where string, u *unit, in service) {
+	u.readiness = make(map[string]*models.Readiness)
+	before := len(c.problems)
+	for _, member := range in.Readiness {
+		if len(c.problems) > before {
+			return
+		}
+		r := c.readiness(where, member.value, u.context)
+		if r != nil && u.typ == models.PackageType {
+			c.problem("%s: it is of type %s, which is installed and not activated: remove its attribute readiness", where, u.typ)
+		}
+		u.readiness[member.name] = r
+	}
+}
+
+// readiness translates what an activation has to wait for.
+func (c *checker) readiness(where string, in field[pairs[value]], context stringContext) *models.Readiness {
+	where += ": readiness"
+	if in.invalid != "" {
+		c.problem("%s must be an attribute set, not %s", where, in.invalid)
+	}
+	if !in.set {
+		return nil
+	}
+	before := len(c.problems)
+	properties := c.properties(where, in.value, context)
+	if len(c.problems) > before {
+		return nil
+	}
+	r, problems := models.NewReadiness(properties)
+	for _, err := range problems {
+		c.problem("%s: %w", where, err)
+	}
+	return r
 }
 
 func (c *checker) checkPackages(where string, u *unit, in service) {

@@ -42,6 +42,7 @@ type service struct {
 	ProvidesContainer  field[string]                     `json:"providesContainer"`
 	ProvidesContainers field[struct{}]                   `json:"providesContainers"`
 	Containers         field[pairs[field[pairs[value]]]] `json:"containers"`
+	Readiness          pairs[field[pairs[value]]]        `json:"readiness"` // by system
 	// Targets is null if the notation is neither a list nor a set.
 	Targets  *[]place                   `json:"targets"`
 	Packages pairs[field[storePackage]] `json:"packages"` // by system

@@ -25,6 +25,7 @@ type deploymentService struct {
 	DependsOn          field[[]field[mapping]]           `json:"dependsOn"`
 	ConnectsTo         field[[]field[mapping]]           `json:"connectsTo"`
 	ProvidesContainers field[pairs[field[pairs[value]]]] `json:"providesContainers"`
+	Readiness          field[pairs[value]]               `json:"readiness"`
 }
 
 type mapping struct {
@@ -104,6 +105,7 @@ func (c *checker) deploymentServices(in field[pairs[field[deploymentService]]]) 
 		service.ConnectsTo = c.dependencyList(where+": connectsTo", s.ConnectsTo)
 		c.wantKind(where+": providesContainers", s.ProvidesContainers.invalid, "an attribute set")
 		service.ProvidesContainers = c.containers(where+": providesContainers", s.ProvidesContainers.value, c.context)
+		service.Readiness = c.readiness(where, s.Readiness, c.context)
 		services[member.name] = service
 	}
 	return services

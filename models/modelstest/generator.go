@@ -101,6 +101,9 @@ func addService(t *rapid.T, m *models.Manifest, targets []string, i int, name st
 	if rapid.Bool().Draw(t, "provides") {
 		s.ProvidesContainers = map[string]models.Properties{fmt.Sprintf("container%d", i): properties(t, 2)}
 	}
+	if rapid.IntRange(0, 3).Draw(t, "ready") == 0 {
+		s.Readiness = &models.Readiness{TCP: "localhost:80", Exec: []string{Texts().Draw(t, "program") + "x", Texts().Draw(t, "argument")}, Timeout: i}
+	}
 	isPackage := rapid.IntRange(0, 7).Draw(t, "package") == 0
 	if isPackage {
 		s.Type = models.PackageType

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/disnix-go/disnix/models"
 	"github.com/disnix-go/disnix/models/nix"
 	"github.com/disnix-go/disnix/service"
 )
@@ -111,6 +112,16 @@ echo started
 		err := m.Activate(m.Context(), service.Activity{Component: m.add("a", ""), Type: "recorder", Arguments: []string{"no-value"}})
 		m.wantError("activate", err)
 		m.wantCalls()
+	}},
+	{"an activation waits until the component is ready", func(m *machine) {
+		flag := filepath.Join(m.root, "ready now")
+		activity := service.Activity{Component: m.add("a", ""), Container: "box", Type: "recorder",
+			Arguments: []string{"greeting=hello", (&models.Readiness{Exec: []string{"test", "-e", flag}, Timeout: 1}).Argument()}}
+		m.wantError("activate", m.Activate(m.Context(), activity))
+		m.wantCalls("activate a in box greeting hello")
+		m.file("ready now", "")
+		m.must(m.Activate(m.Context(), activity))
+		m.wantCalls("activate a in box greeting hello")
 	}},
 	{"activities run at the same time", func(m *machine) {
 		const n = 8

@@ -43,6 +43,7 @@ let
       dependsOn = listOf mapping (s.dependsOn or [ ]);
       connectsTo = listOf mapping (s.connectsTo or [ ]);
       providesContainers = setOf values.properties (s.providesContainers or { });
+      readiness = if s.readiness or null == null then null else values.properties s.readiness;
     };
 in
 {

@@ -98,9 +98,15 @@ let
     providesContainers = expect [ "null" ] (
       let declared = structure.services.${name}.providesContainers or null; in if isAttrs declared then null else declared);
     containers = setOf values.properties services.provides.${name};
+    # For each system, as it may refer to packages.
+    readiness = if packages then pairs (mapAttrs (system: _: encodeReadiness name system) built.${name}) else [ ];
     targets = encodePlaces services.targets.${name};
     packages = if packages then pairs (mapAttrs (encodePackage name) built.${name}) else [ ];
   };
+
+  encodeReadiness = name: system:
+    let readiness = perSystem.${system}.services.${name}.readiness or null; in
+    deepContext "what service ${name} is ready by" (if readiness == null then null else values.properties readiness);
 
   encodePackage = name: system: package:
     deepContext "the package of service ${name} for system ${system}" (values.package package);

@@ -10,7 +10,7 @@ let
 
   reserved = [
     "name" "pkg" "type" "deployState" "dependsOn" "connectsTo" "activatesAfter"
-    "providesContainer" "providesContainers" "targets"
+    "providesContainer" "providesContainers" "targets" "readiness"
   ];
 
   # Container -> properties. The singular notation publishes the service's
