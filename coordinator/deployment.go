@@ -45,6 +45,9 @@ type Deployment struct {
 	// Purpose is what the journal and the locks say that the deployment is: the
 	// program.
 	Purpose string
+	// Forget names targets that will never answer again. Resume and Abort leave
+	// them out.
+	Forget []string
 	// KeepLocks says that the locks are meant to outlive this process.
 	KeepLocks bool
 
@@ -53,6 +56,8 @@ type Deployment struct {
 	// claim is made with everything that a target is asked to change, once
 	// locks are to be acquired.
 	claim service.Claim
+	// forgotten are the targets that are left out.
+	forgotten map[string]bool
 	// formerTokens are those of the claims of earlier runs, while an unfinished
 	// deployment is completed or undone.
 	formerTokens []string

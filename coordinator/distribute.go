@@ -19,7 +19,7 @@ const logins = 8
 // After a failure the other targets are still served, and Distribute fails.
 // Nothing but the stores of the targets is changed.
 func (d *Deployment) Distribute(ctx context.Context) error {
-	targets := slices.Sorted(maps.Keys(d.Manifest.Profiles))
+	targets := slices.DeleteFunc(slices.Sorted(maps.Keys(d.Manifest.Profiles)), func(target string) bool { return d.forgotten[target] })
 	// Logging in is mostly waiting, so that more can do it at once than can
 	// share a link. Who cannot be reached is told with its turn.
 	_ = onEach(ctx, targets, logins, func(target string) error {

@@ -50,9 +50,10 @@ func (p deployedProfile) wrap(what string, err error) error {
 	return fmt.Errorf("target %q: %s profile %q: %w", p.target, what, p.name, err)
 }
 
-// profiles returns the profiles of the manifest, sorted by target.
+// profiles returns the profiles of the manifest, sorted by target; not those on
+// targets that are left out.
 func (d *Deployment) profiles() []deployedProfile {
-	return profilesOf(d.Manifest, d.profile())
+	return slices.DeleteFunc(profilesOf(d.Manifest, d.profile()), func(p deployedProfile) bool { return d.forgotten[p.target] })
 }
 
 func profilesOf(m *models.Manifest, profile string) []deployedProfile {

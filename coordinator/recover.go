@@ -55,12 +55,15 @@ func (d *Deployment) recover(ctx context.Context, j *journal.Journal, direction 
 	recovered := *d
 	d = &recovered
 	d.journal = j
-	d.claimLocks()
 	err := d.beginRecovery(ctx, direction, do)
 	d.endJournal(err)
+	if err == nil {
+		d.adviseAboutForgotten()
+	}
 	if err != nil {
 		d.Reporter.Problem("", err.Error())
-		d.Reporter.Notice("The deployment is still unfinished.\n" + summary(j.State()) + d.recoveryAdvice(!deletedState(j.State())))
+		d.Reporter.Notice("The deployment is still unfinished.\n" + summary(j.State()) + d.recoveryAdvice(!deletedState(j.State())) +
+			"If a target will never answer again, add --forget with its name.\n")
 	}
 	return err
 }
@@ -76,6 +79,10 @@ func (d *Deployment) beginRecovery(ctx context.Context, direction journal.Direct
 		}
 	}
 	steps, err := plan.New(d.Previous, d.Manifest, plan.Options{NoUpgrade: d.Options.NoUpgrade})
+	if err == nil {
+		err = d.forget()
+	}
+	d.claimLocks()
 	if err == nil {
 		err = d.dropAbsent(ctx)
 	}

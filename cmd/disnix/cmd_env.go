@@ -45,7 +45,8 @@ Every deployment is recorded as a generation, to which you can go back.
 
 While it is carried out, a journal is kept. If this program dies, or cannot
 bring the system into order, --resume completes the deployment and --abort
-undoes it; until then, there can be no other.`,
+undoes it; until then, there can be no other. If one of the targets is gone for
+good, --forget leaves it out.`,
 		groups: []optionGroup{
 			{"Models", append(modelFlags(), interfaceFlag(), targetPropertyFlag())},
 			{"Operations", []cli.Flag{
@@ -53,6 +54,7 @@ undoes it; until then, there can be no other.`,
 				&cli.IntFlag{Name: "switch-to-generation", Usage: "Deploys the generation `NUM` again"},
 				&cli.BoolFlag{Name: "resume", Usage: "Completes an interrupted deployment, with the options that it was begun with"},
 				&cli.BoolFlag{Name: "abort", Usage: "Undoes an interrupted deployment: the former configuration becomes active again"},
+				&cli.StringSliceFlag{Name: "forget", Usage: "With --resume or --abort: leaves out the target `TARGET`, which will never answer again; may be given several times"},
 				&cli.BoolFlag{Name: "list-generations", Usage: "Lists what was deployed and when"},
 				&cli.StringFlag{Name: "delete-generations", Usage: "Deletes the generations of `SPEC`: numbers, '<n>d' for those older than n days, '+<n>' for all but the newest n, or 'old'"},
 				&cli.BoolFlag{Name: "delete-all-generations", Usage: "Deletes all generations: nothing is known of the deployed system any more"},
@@ -70,6 +72,7 @@ undoes it; until then, there can be no other.`,
 				buildOnTargetsFlag(),
 				noUpgradeFlag(),
 				noLockFlag(),
+				forceLockFlag(),
 				noCoordinatorProfileFlag(),
 				noTargetProfilesFlag(),
 				&cli.BoolFlag{Name: "no-migration", Usage: "Does not migrate state, nor checks whether that is possible"},
@@ -83,6 +86,7 @@ undoes it; until then, there can be no other.`,
 			{"disnix-env -s services.nix -i infrastructure.nix -d distribution.nix --dry-run", "See what would be done:"},
 			{"disnix-env -s services.nix -i infrastructure.nix -d distribution.nix", "Deploy, or upgrade what is deployed:"},
 			{"disnix-env --rollback", "Go back to the configuration before:"},
+			{"disnix-env --resume", "Complete a deployment that was interrupted:"},
 			{"disnix-env --undeploy -i infrastructure.nix", "Remove everything from the machines:"},
 		},
 		action: runEnv,
@@ -145,6 +149,9 @@ func runEnv(inv *invocation) error {
 
 // checkBefore refuses operations that are not possible now.
 func (s *session) checkBefore(operation string) error {
+	if len(s.StringSlice("forget")) > 0 && operation != "resume" && operation != "abort" {
+		return usageError{errors.New("option '--forget' needs '--resume' or '--abort'")}
+	}
 	switch operation {
 	case "resume", "abort":
 		if s.Bool("dry-run") {

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-
-	"github.com/urfave/cli/v2"
 )
 
 // The commands that carry out a single phase of a deployment.
@@ -36,47 +34,6 @@ nothing is activated.`,
 	}
 }
 
-func lockProgram() *program {
-	return &program{
-		name:     "disnix-lock",
-		summary:  "Locks or unlocks the targets of a manifest",
-		synopsis: []string{"[OPTION]... [MANIFEST]"},
-		description: `
-Notifies the services of a deployed system and locks its targets, so that no
-other deployment can change them, until they are unlocked with --unlock.
-Without MANIFEST, the configuration deployed last is meant.
-
-A deployment locks and unlocks by itself. Use this command to keep others out
-for longer, or to remove locks that a deployment left behind.`,
-		groups: options(
-			&cli.BoolFlag{Name: "unlock", Aliases: []string{"u"}, Usage: "Releases the locks, whoever holds them"},
-			profileFlag(),
-			coordinatorProfilePathFlag(),
-		),
-		environment: []entry{profileVariable, nixStateVariable, temporaryVariable},
-		examples: []entry{
-			{"disnix-lock", "Lock all targets of the deployed system:"},
-			{"disnix-lock --unlock", "Release the locks again:"},
-		},
-		action: withSession(func(ctx context.Context, s *session) error {
-			s.keepLocks = true
-			manifest, path, err := s.givenOrDeployedManifest()
-			if err != nil {
-				return err
-			}
-			d, err := s.single(manifest, path)
-			if err != nil {
-				return err
-			}
-			if s.Bool("unlock") {
-				return d.Unlock(ctx)
-			}
-			_, err = d.Lock(ctx)
-			return err
-		}),
-	}
-}
-
 func setProgram() *program {
 	return &program{
 		name:     "disnix-set",
@@ -92,6 +49,9 @@ does this as its last step.`,
 			{"disnix-set /nix/store/...-manifest.xml", "Record a manifest whose services are active already:"},
 		},
 		action: withSession(func(ctx context.Context, s *session) error {
+			if err := s.checkUnfinished(); err != nil {
+				return err
+			}
 			manifest, path, err := s.givenManifest("ERROR: No manifest specified!")
 			if err != nil {
 				return err

@@ -99,6 +99,11 @@ it) from their targets. The state of services that are active is not deleted.`,
 // name.
 func stateAction(run func(ctx context.Context, d *coordinator.Deployment) error) func(*invocation) error {
 	return withSession(func(ctx context.Context, s *session) error {
+		if s.name != "disnix-snapshot" { // a backup is useful at any time
+			if err := s.checkUnfinished(); err != nil {
+				return err
+			}
+		}
 		d, err := s.stateDeployment()
 		if err != nil {
 			return err

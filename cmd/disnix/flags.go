@@ -51,6 +51,10 @@ func noLockFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "no-lock", Usage: "Does not lock the targets"}
 }
 
+func forceLockFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "force-lock", Usage: "Takes the locks of targets away from others who hold them, and says who that was"}
+}
+
 func noCoordinatorProfileFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "no-coordinator-profile", Usage: "Does not record the deployment as a generation on this machine"}
 }

@@ -60,6 +60,7 @@ func (s *session) recordedDeployment(j *journal.Journal) (*coordinator.Deploymen
 		return nil, err
 	}
 	d.ManifestPath, d.PreviousPath = recorded.ManifestPath, recorded.PreviousPath
-	d.Purpose = s.name
+	d.Options.ForceLock = s.Bool("force-lock")
+	d.Forget = s.StringSlice("forget")
 	return d, nil
 }

@@ -1,0 +1,41 @@
+package coordinator
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// forget leaves out targets that will never answer again, so that an unfinished
+// deployment can be ended on all others. It fails if there is no such target.
+func (d *Deployment) forget() error {
+	d.forgotten = make(map[string]bool)
+	for _, target := range d.Forget {
+		if !d.Targets.Has(target) {
+			all := ReachableInfrastructure(d.Manifest, d.Previous)
+			return fmt.Errorf("forget target %q: the deployment has only the targets %s",
+				target, strings.Join(slices.Sorted(maps.Keys(all)), ", "))
+		}
+		d.forgotten[target] = true
+	}
+	for target := range d.forgotten {
+		d.Targets.Drop(target)
+	}
+	return nil
+}
+
+// adviseAboutForgotten says what has to be done about targets that were left
+// out of a deployment that has ended.
+func (d *Deployment) adviseAboutForgotten() {
+	if len(d.forgotten) == 0 {
+		return
+	}
+	names := strings.Join(slices.Sorted(maps.Keys(d.forgotten)), ", ")
+	d.Reporter.Notice(fmt.Sprintf(`
+Nothing was changed on these targets, which were left out: %s.
+Remove them from the infrastructure and distribution models and deploy again.
+If one of them comes back, its services are still those of before, and its
+profile may be locked: deploy to it with --no-upgrade --force-lock.
+`, names))
+}
