@@ -126,7 +126,7 @@ func (h *Handler) operate(w http.ResponseWriter, r *http.Request) {
 	if h.config.MaxBody > 0 {
 		body.Reader = http.MaxBytesReader(w, r.Body, h.config.MaxBody)
 	}
-	request, err := soapwire.ReadRequest(r.Header, body, h.config.MaxXML)
+	request, err := h.read(r, body)
 	defer func() { _ = request.Close() }()
 	out := newReply(w, r, request)
 	if err != nil {
@@ -147,6 +147,19 @@ func (h *Handler) operate(w http.ResponseWriter, r *http.Request) {
 		out.fail(c.failure(err), c.printed())
 	}
 }
+
+// read reads a request. One that says that it is too long is not begun with.
+func (h *Handler) read(r *http.Request, body io.Reader) (*soapwire.Request, error) {
+	if h.config.MaxBody > 0 && r.ContentLength > h.config.MaxBody {
+		body = &failingReader{&http.MaxBytesError{Limit: h.config.MaxBody}}
+	}
+	return soapwire.ReadRequest(r.Header, body, h.config.MaxXML)
+}
+
+// failingReader is a body that cannot be read.
+type failingReader struct{ err error }
+
+func (r *failingReader) Read([]byte) (int, error) { return 0, r.err }
 
 // recover makes a fault of a mistake of ours, so that only one operation is
 // affected by it.

@@ -61,7 +61,7 @@ func (s *Server) handler() http.Handler {
 		w.Header().Set(RequestIDHeader, e.ID)
 		body := &pacedBody{ReadCloser: r.Body, control: control, limits: s.config.Limits}
 		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e))
-		r.Body = body
+		r.Body, w.body = body, body
 		defer func() {
 			broken := recover()
 			s.audit(e, r, w, body.received, time.Since(begin), broken)

@@ -1,6 +1,7 @@
 package webserver
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -15,6 +16,9 @@ type pacedBody struct {
 	limits   Limits
 	waited   time.Duration
 	received int64
+	// ended says that there is nothing more to be read, failed that it cannot
+	// be.
+	ended, failed bool
 }
 
 func (b *pacedBody) Read(p []byte) (int, error) {
@@ -25,12 +29,34 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.waited += time.Since(begin)
 	b.received += int64(n)
-	if err != nil {
+	if errors.Is(err, io.EOF) {
 		// The server goes on to read, in order to find out whether the client
 		// is still there.
 		_ = b.control.SetReadDeadline(time.Time{})
+		b.ended = true
+	} else if err != nil {
+		b.failed = true
 	}
 	return n, err
+}
+
+const (
+	// restSize and restTime are how much of a body, and for how long, is read
+	// although nobody wants it: many clients read the response only when they
+	// have sent everything.
+	restSize = 1 << 20
+	restTime = 5 * time.Second
+)
+
+// finish reads the rest of the body, if there is not too much of it, and tells
+// whether that was all.
+func (b *pacedBody) finish() bool {
+	if !b.ended && !b.failed {
+		_ = b.control.SetReadDeadline(time.Now().Add(min(restTime, b.limits.StallTime)))
+		_, err := io.CopyN(io.Discard, b.ReadCloser, restSize)
+		b.ended = errors.Is(err, io.EOF)
+	}
+	return b.ended
 }
 
 // response is the response to a request, of which it takes note. A client that
@@ -39,26 +65,33 @@ type response struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	stall   time.Duration
+	body    *pacedBody
 	status  int
 	sent    int64
 }
 
 func (w *response) WriteHeader(status int) {
+	w.begin(status)
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// begin takes note of the status. If the client still has much to send the
+// connection cannot be used again.
+func (w *response) begin(status int) {
 	if w.status == 0 {
 		w.status = status
+		if w.body != nil && !w.body.finish() {
+			w.Header().Set("Connection", "close")
+		}
 	}
 	w.extend()
-	w.ResponseWriter.WriteHeader(status)
 }
 
 // extend gives the client time to take what is sent next.
 func (w *response) extend() { _ = w.control.SetWriteDeadline(time.Now().Add(w.stall)) }
 
 func (w *response) Write(p []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	w.extend()
+	w.begin(http.StatusOK)
 	n, err := w.ResponseWriter.Write(p)
 	w.sent += int64(n)
 	return n, err
