@@ -26,6 +26,8 @@ func (h *Host) plugIn() error {
 		return err
 	}
 	for _, arguments := range []string{
+		// The same after every start: nobody announces a new one.
+		fmt.Sprintf("link set eth0 address 02:00:00:00:%02x:%02x", h.number/256, h.number%256),
 		"link set eth0 up",
 		"addr add " + h.Addr() + "/16 dev eth0",
 		"addr add " + h.Addr6() + "/64 dev eth0 nodad",
