@@ -28,9 +28,7 @@ type ManifestCapture struct {
 	// Transfers is the number of targets from which closures are copied at once;
 	// below one means 2.
 	Transfers int
-	// Reporter is told of progress, too, as of problems: the standard output is
-	// for the manifest.
-	Reporter Reporter
+	Reporter  Reporter
 }
 
 // installation is what is deployed to one target.
@@ -53,12 +51,12 @@ type installation struct {
 // services would make the next deployment forget them, or if the profiles do not
 // fit together.
 func (c *ManifestCapture) Run(ctx context.Context) (*models.Manifest, error) {
-	c.Reporter.Problem("", "Resolving target profile paths...")
+	c.Reporter.Progress("", "Resolving target profile paths...")
 	installed, err := c.resolveAll(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("find the profiles of the targets: %w", err)
 	}
-	c.Reporter.Problem("", "Retrieving intra-dependency closures of the profiles...")
+	c.Reporter.Progress("", "Retrieving intra-dependency closures of the profiles...")
 	if err := inParallel(ctx, installed, transfersOr(c.Transfers), func(i *installation) error { return c.retrieve(ctx, i) }); err != nil {
 		return nil, fmt.Errorf("retrieve the profiles of the targets: %w", err)
 	}

@@ -125,8 +125,8 @@ func TestRoughEdge_commands11(t *testing.T) {
 	if err := got.WriteNix(&text); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "progress on the standard output", len(s.report.progress), 0)
-	equal(t, "progress on the standard error", s.report.problems,
+	equal(t, "problems", len(s.report.problems), 0)
+	equal(t, "progress", s.report.progress,
 		[]string{"Resolving target profile paths...", "Retrieving intra-dependency closures of the profiles..."})
 }
 

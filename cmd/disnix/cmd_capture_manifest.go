@@ -21,6 +21,7 @@ unless every target answers.`,
 		groups:      siteOptions(profileFlag(), transfersFlag()),
 		environment: []entry{profileVariable, interfaceVariable, targetPropertyVariable, nixStateVariable, temporaryVariable},
 		examples:    []entry{{"disnix-capture-manifest infrastructure.nix > deployment.nix", "Write down what is deployed:"}},
+		document:    true,
 		action: onSite(func(ctx context.Context, s *site) error {
 			manifest, err := s.captureManifest(ctx)
 			if err != nil {

@@ -35,6 +35,7 @@ addresses. Without MANIFEST, the configuration deployed last is meant.`,
 		groups:      convertFlags(),
 		environment: []entry{profileVariable, interfaceVariable, targetPropertyVariable, nixStateVariable, temporaryVariable},
 		examples:    []entry{{"disnix-convert-manifest -i infrastructure.nix > deployment.nix", "See what becomes of the deployed system:"}},
+		document:    true,
 		action: withSession(func(_ context.Context, s *session) error {
 			manifest, err := s.convertManifest("An infrastructure model is required!")
 			if err != nil {
@@ -61,6 +62,7 @@ with disnix-env --no-lock.`,
 		groups:      convertFlags(noCoordinatorProfileFlag(), noTargetProfilesFlag()),
 		environment: []entry{profileVariable, interfaceVariable, targetPropertyVariable, nixStateVariable, temporaryVariable},
 		examples:    []entry{{"disnix-convert -i infrastructure.nix", "Convert what is deployed:"}},
+		document:    true,
 		action:      withSession(runConvert),
 	}
 }
@@ -69,17 +71,17 @@ func runConvert(ctx context.Context, s *session) error {
 	if err := s.checkUnfinished(); err != nil {
 		return err
 	}
-	s.reporter.Problem("", "Converting old profile manifest...")
+	s.reporter.Progress("", "Converting old profile manifest...")
 	converted, err := s.convertManifest("ERROR: An infrastructure expression must be specified!")
 	if err != nil {
 		return err
 	}
-	s.reporter.Problem("", "Building converted deployment model...")
+	s.reporter.Progress("", "Building converted deployment model...")
 	path, manifest, err := s.buildManifest(ctx, converted)
 	if err != nil {
 		return err
 	}
-	s.reporter.Problem("", "Setting profiles...")
+	s.reporter.Progress("", "Setting profiles...")
 	d, err := s.single(manifest, path)
 	if err != nil {
 		return err

@@ -75,6 +75,7 @@ already is not copied.`,
 		groups:      options(copyFlags()...),
 		environment: []entry{interfaceVariable, temporaryVariable},
 		examples:    []entry{{"disnix-copy-closure --to -t node1.example.org $(readlink result)", "Copy a build result:"}},
+		document:    true,
 		action: func(inv *invocation) error {
 			paths := inv.Args().Slice()
 			if len(paths) == 0 {

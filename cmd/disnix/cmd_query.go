@@ -31,7 +31,8 @@ their answers. Nothing is printed unless every target answers.`,
 			{"disnix-query -f nix infrastructure.nix > installed.nix", "The complete manifests of the targets, as a Nix expression:"},
 			{"disnix-query -f json infrastructure.nix", "The same for other programs:"},
 		},
-		action: runQuery,
+		document: true,
+		action:   runQuery,
 	}
 }
 

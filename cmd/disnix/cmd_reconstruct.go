@@ -31,6 +31,7 @@ upgrade then. The targets are not changed.`,
 		),
 		environment: []entry{profileVariable, interfaceVariable, targetPropertyVariable, nixStateVariable, temporaryVariable},
 		examples:    []entry{{"disnix-reconstruct infrastructure.nix", "Take over a system that was deployed from elsewhere:"}},
+		document:    true,
 		action: func(inv *invocation) error {
 			if inv.Args().Len() == 0 {
 				return fail("An infrastructure model must be provided!")
@@ -48,16 +49,16 @@ func reconstruct(ctx context.Context, s *site) error {
 	if err != nil {
 		return err
 	}
-	s.reporter.Problem("", "Building captured deployment model...")
+	s.reporter.Progress("", "Building captured deployment model...")
 	path, manifest, err := s.buildManifest(ctx, captured)
 	if err != nil {
 		return err
 	}
 	if s.describesDeployed(manifest) {
-		s.reporter.Problem("", "Not setting the profile as the manifest has not changed...")
+		s.reporter.Progress("", "Not setting the profile as the manifest has not changed...")
 		return nil
 	}
-	s.reporter.Problem("", "Setting profiles...")
+	s.reporter.Progress("", "Setting profiles...")
 	d, err := s.single(manifest, path)
 	if err != nil {
 		return err

@@ -97,6 +97,7 @@ status is 1 then.`,
 		groups:      siteOptions(),
 		environment: []entry{interfaceVariable, targetPropertyVariable},
 		examples:    []entry{{"disnix-capture-infra bootstrap.nix > infrastructure.nix", "Write the complete model:"}},
+		document:    true,
 		action: onSite(func(ctx context.Context, s *site) error {
 			captured, err := coordinator.CaptureInfrastructure(ctx, s.targets, s.infrastructure, s.reporter)
 			return errors.Join(err, captured.WriteNix(s.stdout))

@@ -37,6 +37,7 @@ a picture. Without MANIFEST, the configuration deployed last is meant.`,
 			{"disnix-visualize --format svg > system.svg", "Draw what is deployed:"},
 			{"disnix-visualize | neato -Tpdf > system.pdf", "Leave that to Graphviz, if it is installed:"},
 		},
+		document: true,
 		action: func(inv *invocation) error {
 			format := inv.String("format")
 			switch format {

@@ -12,7 +12,7 @@ import (
 
 func TestOutputWithoutLineEnd(t *testing.T) {
 	var out bytes.Buffer
-	reporter, stop := (&console{stdout: &out, stderr: &out}).reporter()
+	reporter, stop := newReporter(&out, &out)
 	first, second, other := reporter.Output("a"), reporter.Output("a"), reporter.Output("b")
 	fmt.Fprint(first, "one\ntw")
 	fmt.Fprint(first, "o")

@@ -31,6 +31,9 @@ type program struct {
 	// handlesHangup says that the program does something else with SIGHUP than
 	// to stop.
 	handlesHangup bool
+	// document says that the standard output is for a document, such as a model:
+	// progress goes to the standard error.
+	document bool
 }
 
 // optionGroup is a part of a program's options with a heading of its own.
@@ -46,8 +49,9 @@ type entry struct{ term, text string }
 type invocation struct {
 	*cli.Context
 	*console
-	name  string   // as invoked
-	order []string // the long names of the options given, in order
+	name     string    // as invoked
+	order    []string  // the long names of the options given, in order
+	progress io.Writer // for what happens, as opposed to results and problems
 }
 
 // options is the option group without a title that most programs have.
@@ -101,7 +105,11 @@ func (p *program) main(ctx context.Context, invoked string, args []string, termi
 		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
 	}
 	app.Action = func(c *cli.Context) error {
-		return p.action(&invocation{Context: c, console: terminal, name: invoked, order: given.order})
+		inv := &invocation{Context: c, console: terminal, name: invoked, order: given.order, progress: terminal.stdout}
+		if p.document {
+			inv.progress = terminal.stderr
+		}
+		return p.action(inv)
 	}
 	err = app.RunContext(ctx, append([]string{invoked}, given.arguments()...))
 	return p.exitStatusOf(invoked, err, terminal)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"maps"
 	"os"
 	"slices"
@@ -10,16 +11,16 @@ import (
 	"github.com/disnix-go/disnix/coordinator"
 )
 
-// reporter returns how a deployment is shown to the user: live when both
+// newReporter returns how a deployment is shown to the user: live when both
 // streams are terminals, otherwise as plain lines. The second result ends it.
-func (c *console) reporter() (coordinator.Reporter, func()) {
-	stdout, ok := c.stdout.(*os.File)
-	stderr, ok2 := c.stderr.(*os.File)
+func newReporter(progress, problems io.Writer) (coordinator.Reporter, func()) {
+	stdout, ok := progress.(*os.File)
+	stderr, ok2 := problems.(*os.File)
 	if ok && ok2 && isTerminal(stdout) && isTerminal(stderr) && os.Getenv("TERM") != "dumb" {
 		live := newLiveReporter(stdout)
 		return live, live.Close
 	}
-	plain := &plainReporter{stdout: c.stdout, stderr: c.stderr}
+	plain := &plainReporter{stdout: progress, stderr: problems}
 	return plain, plain.lines.endAll
 }
 

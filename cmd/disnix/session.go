@@ -33,7 +33,7 @@ func (inv *invocation) newSession() (*session, error) {
 			return nil, err
 		}
 	}
-	reporter, stop := inv.reporter()
+	reporter, stop := newReporter(inv.progress, inv.stderr)
 	forget := context.AfterFunc(inv.Context.Context, func() {
 		undoing := " and undoing what was done"
 		if inv.Bool("resume") || inv.Bool("abort") {
