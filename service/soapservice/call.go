@@ -76,15 +76,17 @@ func (c *call) failure(err error) *failure {
 	if f := requestFailure(err); f != nil {
 		return f
 	}
+	f := &failure{summary: firstLine(err.Error()), refusal: service.EncodeRefusal(err)}
 	var job jobFailure
 	if errors.As(err, &job) {
-		return &failure{soapwire.Fault{Text: string(limited(job.JobLog()))}, firstLine(err.Error())}
+		f.Text = string(limited(job.JobLog()))
+	} else {
+		f.Text = err.Error()
+		if log := c.log.bytes(); len(log) > 0 {
+			f.Text = strings.TrimSuffix(string(log), "\n") + "\n" + f.Text + "\n"
+		}
 	}
-	text := err.Error()
-	if log := c.log.bytes(); len(log) > 0 {
-		text = strings.TrimSuffix(string(log), "\n") + "\n" + text + "\n"
-	}
-	return &failure{soapwire.Fault{Text: text}, firstLine(err.Error())}
+	return f
 }
 
 // failure is a fault and what the audit line says about it, which is not all:
@@ -92,6 +94,9 @@ func (c *call) failure(err error) *failure {
 type failure struct {
 	soapwire.Fault
 	summary string
+	// refusal is who holds the lock that it is about, see
+	// [service.EncodeRefusal].
+	refusal string
 }
 
 func firstLine(text string) string {
@@ -124,14 +129,14 @@ func (e *bodyError) Unwrap() error { return e.error }
 func requestFailure(err error) *failure {
 	client := func(status int, format string, args ...any) *failure {
 		text := fmt.Sprintf(format, args...)
-		return &failure{soapwire.Fault{Code: soapwire.Client, Text: text, Status: status}, firstLine(text)}
+		return &failure{Fault: soapwire.Fault{Code: soapwire.Client, Text: text, Status: status}, summary: firstLine(text)}
 	}
 	var fault *soapwire.Fault
 	var tooLarge *http.MaxBytesError
 	var body *bodyError
 	switch {
 	case errors.As(err, &fault):
-		return &failure{*fault, firstLine(fault.Text)}
+		return &failure{Fault: *fault, summary: firstLine(fault.Text)}
 	case errors.As(err, &tooLarge):
 		return client(http.StatusRequestEntityTooLarge, "the request is longer than %d bytes", tooLarge.Limit)
 	case errors.As(err, &body) && errors.Is(body, os.ErrDeadlineExceeded):
@@ -152,10 +157,9 @@ func (h *Handler) explain(r *http.Request, err error) *failure {
 	if errors.As(err, &unknown) {
 		url := "http://" + r.Host + r.URL.Path
 		action := strings.Trim(r.Header.Get("SOAPAction"), `"`)
-		return &failure{soapwire.Fault{Code: soapwire.Client, Text: fmt.Sprintf(
-			"The endpoint reference (EPR) for the Operation not found is %s and the WSA Action = %s. If this EPR was previously reachable, please contact the server administrator.", url, action)},
-			unknown.Error()}
+		text := fmt.Sprintf("The endpoint reference (EPR) for the Operation not found is %s and the WSA Action = %s. If this EPR was previously reachable, please contact the server administrator.", url, action)
+		return &failure{Fault: soapwire.Fault{Code: soapwire.Client, Text: text}, summary: unknown.Error()}
 	}
 	text := fmt.Sprintf("the request cannot be read: %v", err)
-	return &failure{soapwire.Fault{Code: soapwire.Client, Text: text, Status: http.StatusBadRequest}, text}
+	return &failure{Fault: soapwire.Fault{Code: soapwire.Client, Text: text, Status: http.StatusBadRequest}, summary: text}
 }

@@ -60,7 +60,7 @@ func New(config Config) *Handler {
 func (h *Handler) Close() error { return h.exports.close() }
 
 // features are what this service can do beyond the original.
-var features = strings.Join([]string{soapwire.FeatureArchive, soapwire.FeatureOutput, soapwire.FeatureCancel}, ", ")
+var features = strings.Join([]string{soapwire.FeatureArchive, soapwire.FeatureOutput, soapwire.FeatureCancel, soapwire.FeatureClaim}, ", ")
 
 // ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -135,6 +135,10 @@ func (h *Handler) operate(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, done := h.running.begin(r)
 	defer done()
+	if ctx, err = claimed(ctx, r.Header); err != nil {
+		out.fail(&failure{Fault: soapwire.Fault{Code: soapwire.Client, Text: err.Error(), Status: http.StatusBadRequest}, summary: err.Error()}, nil)
+		return
+	}
 	out.exchange.Note(describeMessage(request.Message)...)
 	c := &call{Handler: h, ctx: ctx, features: r.Header.Get(soapwire.FeaturesHeader)}
 	defer c.recover(out)
@@ -146,6 +150,20 @@ func (h *Handler) operate(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		out.fail(c.failure(err), c.printed())
 	}
+}
+
+// claimed returns a context with the claim that a request is sent with, if it
+// is.
+func claimed(ctx context.Context, header http.Header) (context.Context, error) {
+	claim, err := soapwire.GetHeader(header, soapwire.ClaimHeader)
+	if err != nil {
+		return ctx, fmt.Errorf("read the header %s: %w", soapwire.ClaimHeader, err)
+	}
+	with, err := service.WithEncodedClaim(ctx, claim)
+	if err != nil {
+		return ctx, err
+	}
+	return with, nil
 }
 
 // read reads a request. One that says that it is too long is not begun with.
@@ -173,5 +191,5 @@ func (c *call) recover(out *reply) {
 	}
 	out.exchange.Note(slog.String("panic", fmt.Sprint(mistake)), slog.String("stack", string(debug.Stack())))
 	text := "internal error; the log of the service has it under the request id " + out.exchange.ID
-	out.fail(&failure{soapwire.Fault{Text: text}, "internal error"}, nil)
+	out.fail(&failure{Fault: soapwire.Fault{Text: text}, summary: "internal error"}, nil)
 }

@@ -120,6 +120,7 @@ func (r *reply) fail(f *failure, printed []byte) {
 		status = http.StatusInternalServerError
 	}
 	r.Header().Set("Content-Type", encoder.ContentType("urn:"+r.request.Operation+"DisnixWebServiceException"))
+	soapwire.SetHeader(r.Header(), soapwire.RefusalHeader, f.refusal)
 	r.Header().Set("Content-Length", strconv.Itoa(message.Len()))
 	r.WriteHeader(status)
 	_, _ = r.ResponseWriter.Write(message.Bytes()) // the client may have gone
