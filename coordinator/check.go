@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,10 +16,16 @@ import (
 //
 // A provider that only moves is gone, too: state is captured after the
 // transition.
+//
+// It also refuses a deployment that moves the state of several containers to
+// one place.
 func (d *Deployment) Check() error {
 	previous := d.upgradedFrom()
 	if previous == nil || d.Options.NoMigration {
 		return nil
+	}
+	if err := d.checkSources(); err != nil {
+		return err
 	}
 	providers := providersIn(d.Manifest)
 	var problems models.Problems
@@ -36,6 +43,25 @@ func (d *Deployment) Check() error {
 	}
 	return nil
 }
+
+// checkSources refuses state whose source is ambiguous. Other mistakes are
+// left to the migration.
+func (d *Deployment) checkSources() error {
+	destinations, err := d.newMigration().toRestore()
+	if err != nil {
+		return nil
+	}
+	_, err = d.findSources(destinations)
+	var problems models.Problems
+	if errors.As(err, &problems) {
+		return fmt.Errorf("%w\n%s", err, sourcesAdvice)
+	}
+	return nil
+}
+
+const sourcesAdvice = `
+It cannot be known which of them is meant. Move one component at a time, or give up
+the state with --no-migration.`
 
 // checkAdvice is what a user can do about an error from Check.
 const checkAdvice = `

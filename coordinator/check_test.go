@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/disnix-go/disnix/coordinator"
 	"github.com/disnix-go/disnix/models"
 )
 
@@ -88,5 +89,24 @@ func TestCheckPassesOverAbsentMachines(t *testing.T) {
 	d.Targets.Drop("b")
 	if err := d.Check(); err != nil {
 		t.Errorf("refused because of state that is lost already: %v", err)
+	}
+}
+
+func TestCheckRefusesStateFromSeveralContainers(t *testing.T) {
+	orders := func(container, on string) part {
+		return part{name: "orders", on: on, container: container, kind: "db", stateful: true}
+	}
+	old := configuration("a b c", orders("db-1", "a"), orders("db-2", "b"))
+	s := newSite(t)
+	d := s.deployment(configuration("a b c", orders("db-3", "c")), old)
+	errorContains(t, d.Check(), `component "orders" is to be restored in container "db-3" on target "c"`, `["db-1" "db-2"]`, "--no-migration")
+	failsAt(t, d, coordinator.RestoreStep, `["db-1" "db-2"]`)
+	for name, new := range map[string]*models.Manifest{
+		"one stays":           configuration("a b c", orders("db-3", "c"), orders("db-2", "b")),
+		"one is of that name": configuration("a b c", orders("db-1", "c")),
+	} {
+		if err := s.deployment(new, old).Check(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

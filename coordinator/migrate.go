@@ -70,6 +70,8 @@ type migration struct {
 	deleted map[stateID]bool
 	// skipped is what was on machines that do not exist any more.
 	skipped map[stateID]bool
+	// sources says from which container the state at a place comes.
+	sources map[stateID]string
 	// station serialises what is received per container and component, so
 	// that generations of several targets do not mix.
 	station map[containerComponent]*sync.Mutex
@@ -161,6 +163,9 @@ func (m *migration) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if m.sources, err = m.findSources(states); err != nil {
+		return err
+	}
 	if m.upgradedFrom() == nil {
 		m.Reporter.Progress("", "Sending snapshots of all components...")
 	} else {
@@ -248,7 +253,7 @@ func (m *migration) onlyCopy(moved []state) ([]state, error) {
 	for _, s := range destinations {
 		wanted[s.component] = true
 		if m.sent[s.stateID] {
-			restored[s.kind()] = true
+			restored[containerComponent{m.sources[s.stateID], s.component}] = true
 		}
 	}
 	if m.Options.Migration.TransferOnly && !m.Options.Migration.DepthFirst {

@@ -21,23 +21,31 @@ import (
 // It stops at the first failure; then the newest generation of the receiver
 // is one that the sender has, too.
 func CopySnapshots(ctx context.Context, from, to service.Snapshots, container, component string, all bool) (int, error) {
+	return copySnapshots(ctx, from, to, containerComponent{container, component}, container, all)
+}
+
+// copySnapshots lets the receiver have the snapshots as those of a container
+// that may have another name there.
+func copySnapshots(ctx context.Context, from, to service.Snapshots, of containerComponent, as string, all bool) (int, error) {
 	query := from.QueryLatestSnapshot
 	if all {
 		query = from.QueryAllSnapshots
 	}
-	snapshots, err := query(ctx, container, component)
+	snapshots, err := query(ctx, of.container, of.component)
 	if err != nil {
 		return 0, fmt.Errorf("query the snapshots of the sender: %w", err)
 	}
 	if len(snapshots) == 0 {
 		return 0, nil
 	}
-	for _, snapshot := range snapshots {
-		if _, err := snapshotID(snapshot, container, component); err != nil {
+	ids, there := make([]string, len(snapshots)), make([]string, len(snapshots))
+	for i, snapshot := range snapshots {
+		if ids[i], err = snapshotID(snapshot, of); err != nil {
 			return 0, err
 		}
+		there[i] = as + "/" + of.component + "/" + ids[i]
 	}
-	missing, err := to.PrintMissingSnapshots(ctx, snapshots)
+	missing, err := to.PrintMissingSnapshots(ctx, there)
 	if err != nil {
 		return 0, fmt.Errorf("query which snapshots the receiver misses: %w", err)
 	}
@@ -46,10 +54,10 @@ func CopySnapshots(ctx context.Context, from, to service.Snapshots, container, c
 			return i, err
 		}
 		// The same snapshot may be several generations.
-		if slices.Contains(missing, snapshot) && !slices.Contains(snapshots[:i], snapshot) {
-			err = transferSnapshot(ctx, from, to, container, component, snapshot)
+		if slices.Contains(missing, there[i]) && !slices.Contains(snapshots[:i], snapshot) {
+			err = transferSnapshot(ctx, from, to, snapshot, containerComponent{as, of.component}, ids[i])
 		} else {
-			err = registerSnapshot(ctx, to, container, component, snapshot)
+			err = registerSnapshot(ctx, to, as, of.component, there[i])
 		}
 		if err != nil {
 			return i, err
@@ -59,20 +67,16 @@ func CopySnapshots(ctx context.Context, from, to service.Snapshots, container, c
 }
 
 // snapshotID returns the last part of container/component/id.
-func snapshotID(snapshot, container, component string) (string, error) {
-	id, ok := strings.CutPrefix(snapshot, container+"/"+component+"/")
+func snapshotID(snapshot string, of containerComponent) (string, error) {
+	id, ok := strings.CutPrefix(snapshot, of.container+"/"+of.component+"/")
 	if !ok || id == "" || id == "." || id == ".." || strings.ContainsRune(id, '/') {
-		return "", fmt.Errorf("%q does not name a snapshot of component %q in container %q", snapshot, component, container)
+		return "", fmt.Errorf("%q does not name a snapshot of component %q in container %q", snapshot, of.component, of.container)
 	}
 	return id, nil
 }
 
-func transferSnapshot(ctx context.Context, from, to service.Snapshots, container, component, snapshot string) error {
+func transferSnapshot(ctx context.Context, from, to service.Snapshots, snapshot string, as containerComponent, id string) error {
 	path, err := resolveSnapshot(ctx, from, snapshot)
-	if err != nil {
-		return err
-	}
-	id, err := snapshotID(snapshot, container, component)
 	if err != nil {
 		return err
 	}
@@ -83,7 +87,7 @@ func transferSnapshot(ctx context.Context, from, to service.Snapshots, container
 		writer.CloseWithError(err)
 		exported <- err
 	}()
-	importErr := to.ImportSnapshot(ctx, container, component, id, reader)
+	importErr := to.ImportSnapshot(ctx, as.container, as.component, id, reader)
 	if importErr == nil {
 		// The archive may be followed by padding that nobody reads.
 		_, importErr = io.Copy(io.Discard, reader)

@@ -121,7 +121,8 @@ func (m *migration) retrieve(ctx context.Context, t service.Service, s state) er
 
 func (m *migration) send(ctx context.Context, t service.Service, s state) error {
 	m.Reporter.Progress(s.target, "Sending snapshots of "+s.deployedTo())
-	copied, err := CopySnapshots(ctx, m.Snapshots, t, s.container, s.component, m.Options.Migration.All)
+	source := containerComponent{m.sources[s.stateID], s.component}
+	copied, err := copySnapshots(ctx, m.Snapshots, t, source, s.container, m.Options.Migration.All)
 	if err != nil {
 		return fmt.Errorf("send snapshots: %w", err)
 	}

@@ -113,7 +113,8 @@ func TestDeleteStateKeepsTheOnlyCopy(t *testing.T) {
 		{"undeployed; the coordinator has a snapshot", configuration("a b"), true, false, false},
 		{"undeployed, but there is no snapshot", configuration("a b"), false, false, true},
 		{"moved, but there is no snapshot", configuration("a b", orders("process", "b")), false, false, true},
-		{"moved to a container of another name, where it is not restored", configuration("a b", orders("other", "b")), true, false, true},
+		{"moved to a container of another type, where it is not restored", configuration("a b", orders("other", "b")), true, false, true},
+		{"moved to a container of another name", configuration("a b", part{name: "orders", on: "b", container: "other", kind: "process", stateful: true}), true, false, false},
 		{"moved without being restored", configuration("a b", orders("process", "b")), true, true, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -46,14 +46,19 @@ func (s stateID) deployedTo() string {
 // the selected container and component, if the user selected one. Every
 // mapping that refers to an unknown service is reported.
 func (d *Deployment) states(m *models.Manifest) ([]state, error) {
+	o := d.Options.Migration
+	return d.selectedStates(m, func(sm models.SnapshotMapping) bool {
+		return (o.Container == "" || o.Container == sm.Container) &&
+			(o.Component == "" || o.Component == sm.Component)
+	})
+}
+
+func (d *Deployment) selectedStates(m *models.Manifest, selected func(models.SnapshotMapping) bool) ([]state, error) {
 	var states []state
 	var problems models.Problems
-	o := d.Options.Migration
 	active := providersIn(d.Manifest)
 	for i, sm := range m.SnapshotMappings {
-		selected := (o.Container == "" || o.Container == sm.Container) &&
-			(o.Component == "" || o.Component == sm.Component)
-		if !selected {
+		if !selected(sm) {
 			continue
 		}
 		s := state{stateID: stateID{sm.Target, sm.Container, sm.Component}}

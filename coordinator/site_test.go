@@ -2,6 +2,7 @@ package coordinator_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type part struct {
 	version   int
 	on        string   // targets, separated by blanks
 	container string   // process if empty
+	kind      string   // its type; the container if empty
 	stateful  bool     // its state is managed
 	dependsOn []string // parts that come before
 	provides  string   // the container that it provides
@@ -59,7 +61,7 @@ func configuration(targets string, parts ...part) *models.Manifest {
 		if p.container == "" {
 			p.container = "process"
 		}
-		s := &models.Service{Name: p.name, Type: p.container, Package: modelstest.StorePath(p.name, p.version)}
+		s := &models.Service{Name: p.name, Type: cmp.Or(p.kind, p.container), Package: modelstest.StorePath(p.name, p.version)}
 		for _, name := range p.dependsOn {
 			s.DependsOn = append(s.DependsOn, mapped[name]...)
 		}
