@@ -10,7 +10,7 @@ INITDIR       ?= /etc/init.d
 GO      ?= go
 GOTESTFLAGS ?=
 
-.PHONY: all build demo demo-network test bench bench-network lint setup setup-race setup-plugins setup-process-managers setup-web setup-databases setup-bus setup-ssh setup-lab install clean
+.PHONY: all build demo demo-network demo-stafftracker test bench bench-network lint setup setup-race setup-plugins setup-process-managers setup-web setup-databases setup-stafftracker setup-bus setup-ssh setup-lab install clean
 
 all: build
 
@@ -28,9 +28,14 @@ demo: setup build
 demo-network: setup setup-lab
 	$(GO) test -count=1 -v -run '^TestDeployMoveAndRollBack$$' ./test/network
 
+# Databases, web applications and a process on two machines of the test lab. It
+# needs root.
+demo-stafftracker: setup setup-lab setup-stafftracker
+	$(GO) test -count=1 -v -run '^TestDataFollowsAMovedDatabase$$' ./test/stafftracker
+
 # The race detector would let every program that the tests start sleep for a
 # second when it ends.
-test: setup setup-race setup-plugins setup-process-managers setup-web setup-databases setup-bus setup-ssh setup-lab
+test: setup setup-race setup-plugins setup-process-managers setup-web setup-databases setup-stafftracker setup-bus setup-ssh setup-lab
 	GORACE=atexit_sleep_ms=0 $(GO) test -race $(GOTESTFLAGS) ./...
 
 bench:
@@ -73,6 +78,14 @@ setup-process-managers:
 setup-databases:
 	@scripts/install-missing mariadbd:mariadb-server-core mariadb-dump:mariadb-client mariadb:mariadb-client-core \
 		/usr/lib/postgresql/15/bin/postgres:postgresql-15 psql:postgresql-client-15 xz:xz-utils zstd:zstd
+
+# What runs examples/stafftracker: databases, servlet containers with a driver
+# for them, and process managers.
+setup-stafftracker:
+	@scripts/install-missing mariadbd:mariadb-server-core mariadb:mariadb-client-core mariadb-dump:mariadb-client xz:xz-utils \
+		java:default-jre-headless /usr/share/tomcat10/bin/catalina.sh:tomcat10-common \
+		/usr/share/java/mariadb-java-client.jar:libmariadb-java \
+		supervisord:supervisor perl:perl curl:curl
 
 # What the tests of disnix-service need: a bus and other programs that use it.
 setup-bus:

@@ -1,0 +1,126 @@
+// Package stafftracker deploys examples/stafftracker to hosts of the lab with
+// real database servers, servlet containers and process managers.
+package stafftracker
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/disnix-go/disnix/test/lab"
+)
+
+const frontEnd = "http://east:8081/stafftracker/"
+
+// system is a coordinator and the two machines of the infrastructure model.
+type system struct {
+	t           *testing.T
+	coordinator *lab.Host
+	east, west  machine
+}
+
+func newSystem(t *testing.T) *system {
+	t.Helper()
+	l := lab.New(t)
+	s := &system{t: t, coordinator: l.Host("coordinator"),
+		east: machine{l.Host("east"), t}, west: machine{l.Host("west"), t}}
+	s.coordinator.CopyDir(t, "../../examples/stafftracker", "/root/stafftracker")
+	for instance, offset := range map[string]int{"primary": 0, "secondary": 1} {
+		s.east.tomcat(instance, 8080+offset)
+		s.east.mysql(instance, 3306+offset)
+		s.east.supervisord(instance)
+	}
+	s.west.tomcat("primary", 8080)
+	s.west.mysql("primary", 3306)
+	s.west.supervisord("primary")
+	return s
+}
+
+// deploy deploys the example by one command and shows it with its output:
+// `make demo-stafftracker` is this test.
+func (s *system) deploy(distribution string) {
+	s.t.Helper()
+	s.show(s.coordinator, "env", "--chdir=/root/stafftracker", "disnix-env",
+		"-s", "services.nix", "-i", "infrastructure.nix", "-d", distribution)
+}
+
+func (s *system) show(h *lab.Host, command ...string) {
+	s.t.Helper()
+	stdout, stderr, err := h.Try(s.t, command...)
+	fmt.Fprintf(s.t.Output(), "\n%s$ %s\n%s%s", h.Name(), strings.Join(command, " "), stdout, stderr)
+	if err != nil {
+		s.t.Fatalf("%s: %v", command[0], err)
+	}
+}
+
+// requirePage checks what the front end shows: a row for each member of staff,
+// whose name, room and place come from all three databases.
+func (s *system) requirePage(rows ...string) {
+	s.t.Helper()
+	page := s.coordinator.Run(s.t, "curl", "--silent", "--show-error", "--fail", frontEnd)
+	for _, row := range rows {
+		cells := "<tr><td>" + strings.ReplaceAll(row, "|", "</td><td>") + "</td></tr>"
+		if !strings.Contains(page, cells) {
+			s.t.Errorf("the front end does not show %s:\n%s", row, page)
+		}
+	}
+	if got := strings.Count(page, "<tr><td>"); got != len(rows) {
+		s.t.Errorf("the front end shows %d members of staff, not %d:\n%s", got, len(rows), page)
+	}
+}
+
+var staff = []string{
+	"Ada|EWI-1020|Mekelweg 4|2628 CD|Delft",
+	"Edsger|EWI-8190|Mekelweg 4|2628 CD|Delft",
+	"Grace|IO-3.10|Landbergstraat 15|2628 CE|Delft",
+}
+
+const newcomer = "Barbara|AE-201|Kluyverweg 1|2629 HS|Delft"
+
+// requireFinger asks the supervised process where somebody is.
+func (s *system) requireFinger(name, answer string) {
+	s.t.Helper()
+	got := s.coordinator.Run(s.t, "perl", "-MIO::Socket::INET", "-e",
+		`$s = IO::Socket::INET->new("east:7079") or die $@; print $s "$ARGV[0]\n"; print <$s>`, name)
+	if strings.TrimSpace(got) != answer {
+		s.t.Errorf("finger says %q, not %q", got, answer)
+	}
+}
+
+func (s *system) requireDatabase(m machine, instance, name string, exists bool) {
+	s.t.Helper()
+	if got := m.sql(instance, "", "SHOW DATABASES LIKE '"+name+"'") != ""; got != exists {
+		s.t.Errorf("%s, %s: database %s exists: %t", m.Name(), instance, name, got)
+	}
+}
+
+func TestDataFollowsAMovedDatabase(t *testing.T) {
+	s := newSystem(t)
+
+	s.deploy("distribution.nix")
+	s.requirePage(staff...)
+	s.requireFinger("Grace", "Grace is in room IO-3.10.")
+	s.requireFinger("Barbara", "Nobody knows Barbara.")
+	s.requireDatabase(s.east, "secondary", "staff", true)
+	s.requireDatabase(s.east, "primary", "staff", false)
+
+	s.show(s.east.Host, "mariadb", "--no-defaults", "--socket=/run/mysqld-secondary/mysqld.sock", "staff",
+		"-e", "INSERT INTO staff (name, room) VALUES ('Barbara', 'AE-201')")
+	all := append([]string{newcomer}, staff...)
+	s.requirePage(all...)
+
+	s.deploy("distribution-moved.nix")
+	s.show(s.coordinator, "curl", "--silent", "--show-error", "--fail", frontEnd)
+	s.requirePage(all...)
+	s.requireFinger("Barbara", "Barbara is in room AE-201.")
+	s.requireDatabase(s.west, "primary", "staff", true)
+
+	s.show(s.coordinator, "disnix-env", "--rollback")
+	s.requirePage(all...)
+	s.requireFinger("Barbara", "Barbara is in room AE-201.")
+
+	s.show(s.coordinator, "disnix-env", "--undeploy", "-i", "/root/stafftracker/infrastructure.nix")
+	if _, _, err := s.coordinator.Try(t, "curl", "--silent", "--fail", frontEnd); err == nil {
+		t.Error("the front end still answers")
+	}
+}
