@@ -35,6 +35,12 @@ type Host struct {
 	// TerminationGrace is how long an external module that was told to stop
 	// may go on before it is killed.
 	TerminationGrace time.Duration
+	// Point, if not nil, is called with the name of a fault point: plugin/ and
+	// the operation before a module is run, and the same with /done after it
+	// has succeeded; marker before the markers of a component are changed, and
+	// marker/done after that. Its error is that of the operation. Tests make
+	// things go wrong with it.
+	Point func(name string) error
 }
 
 // NewHost returns the host that an environment (key=value, as of [os.Environ])
@@ -62,7 +68,7 @@ func NewHost(environment []string, plugins map[string]Plugin) (*Host, error) {
 const defaultStoreDir = "/nix/store"
 
 // State returns the state directory of the host.
-func (h *Host) State() *State { return &State{Dir: h.StateDir} }
+func (h *Host) State() *State { return &State{Dir: h.StateDir, point: h.Point} }
 
 // stateDir returns the state directory: given, or that of the system for root
 // and a hidden one in the home directory for everybody else.

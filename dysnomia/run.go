@@ -46,7 +46,7 @@ func (h *Host) Run(ctx context.Context, inv Invocation) error {
 	if err != nil {
 		return err
 	}
-	err = h.run(ctx, mod, inv.Operation, r)
+	err = around(h.Point, "plugin/"+string(inv.Operation), func() error { return h.run(ctx, mod, inv.Operation, r) })
 	if err != nil || inv.Operation != Activate {
 		return err
 	}

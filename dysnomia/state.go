@@ -22,6 +22,9 @@ type State struct {
 	// Dir is the absolute path of the directory.
 	Dir string
 
+	// point is that of the host.
+	point func(name string) error
+
 	markedAs *Marker // see MarkedAs
 }
 

@@ -26,7 +26,7 @@ func (m Marker) String() string { return m.Container + "/" + m.Component }
 // for another one, from which it was generated: whichever component that
 // plugin marks, or asks for the marker of, is the other one.
 func (s *State) MarkedAs(component, path string) *State {
-	return &State{Dir: s.Dir, markedAs: &Marker{Component: component, Path: path}}
+	return &State{Dir: s.Dir, point: s.point, markedAs: &Marker{Component: component, Path: path}}
 }
 
 // marked returns the name and path of the component that is meant.
@@ -126,7 +126,9 @@ func (s *State) change(container, component string, mark func(active, garbage st
 		return err
 	}
 	defer unlock()
-	return mark(s.path(activatedDir, container, component), s.path(garbageDir, container, component))
+	return around(s.point, "marker", func() error {
+		return mark(s.path(activatedDir, container, component), s.path(garbageDir, container, component))
+	})
 }
 
 func (s *State) isMarked(dir, container, component string) (bool, error) {

@@ -13,12 +13,17 @@ import (
 	"github.com/disnix-go/disnix/models"
 	"github.com/disnix-go/disnix/service"
 	"github.com/disnix-go/disnix/service/clientprogram"
+	"github.com/disnix-go/disnix/service/fault"
 )
 
 // newHost returns the plugin host of this machine, as the environment
 // describes it.
 func newHost() (*dysnomia.Host, error) {
-	return dysnomia.NewHost(os.Environ(), plugins.Builtin())
+	host, err := dysnomia.NewHost(os.Environ(), plugins.Builtin())
+	if err == nil && fault.Enabled() {
+		host.Point = fault.Point
+	}
+	return host, err
 }
 
 // connector returns how targets are reached: through the built-in client
