@@ -3,7 +3,9 @@ package coordinator
 import (
 	"fmt"
 	"maps"
+	"net"
 	"slices"
+	"strings"
 
 	"github.com/disnix-go/disnix/models"
 )
@@ -15,28 +17,56 @@ const DefaultProfile = "default"
 // ProfileName returns the name of the profile of a target, which is also the
 // name of its lock.
 //
-// Several targets of an infrastructure that are reached through the built-in
-// clients disnix-run-activity and disnix-client are parts of one machine, this
-// one. Each has a profile of its own there, <profile>@<target>; with one and
-// the same name they would overwrite each other's profile and wait for each
-// other's lock.
+// Several targets of an infrastructure can be parts of one machine: those that
+// are reached through the built-in clients disnix-run-activity and
+// disnix-client of this one, those over SSH of one with the same host and port.
+// Each has a profile of its own there, <profile>@<target>; with one and the
+// same name they would overwrite each other's profile and wait for each other's
+// lock.
 //
-// The name depends on the infrastructure: a second target on this machine
-// renames the profile of the first. A deployment empties the former one.
+// The name depends on the infrastructure: a second target on a machine renames
+// the profile of the first. A deployment empties the former one.
 func ProfileName(infrastructure models.Infrastructure, profile, target string) string {
-	if t, ok := infrastructure[target]; !ok || !t.ReachesThisMachine() {
-		return profile
+	return profileName(infrastructure, machines(infrastructure), profile, target)
+}
+
+func profileName(infrastructure models.Infrastructure, parts map[string]int, profile, target string) string {
+	if t, ok := infrastructure[target]; ok && parts[machine(t)] > 1 {
+		return profile + "@" + target
 	}
-	local := 0
+	return profile
+}
+
+// machines returns how many targets each machine is.
+func machines(infrastructure models.Infrastructure) map[string]int {
+	parts := make(map[string]int)
 	for _, t := range infrastructure {
-		if t.ReachesThisMachine() {
-			local++
+		if name := machine(t); name != "" {
+			parts[name]++
 		}
 	}
-	if local < 2 {
-		return profile
+	return parts
+}
+
+// machine returns what the targets of one machine have in common, or nothing if
+// it is not known on which machine the target is.
+func machine(t *models.Target) string {
+	if t.ReachesThisMachine() {
+		return "this machine"
 	}
-	return profile + "@" + target
+	address, err := t.Address()
+	if t.ClientInterface != "disnix-ssh-client" || err != nil {
+		return ""
+	}
+	_, host, named := strings.Cut(address, "@")
+	if !named {
+		host = address
+	}
+	if name, port, err := net.SplitHostPort(host); err == nil {
+		return strings.ToLower(net.JoinHostPort(name, port))
+	}
+	const port = "22" // unless the ssh configuration says something else
+	return strings.ToLower(net.JoinHostPort(strings.Trim(host, "[]"), port))
 }
 
 // deployedProfile is a profile on a target, which is one thing to be locked.
@@ -58,8 +88,9 @@ func (d *Deployment) profiles() []deployedProfile {
 
 func profilesOf(m *models.Manifest, profile string) []deployedProfile {
 	var all []deployedProfile
+	parts := machines(m.Infrastructure)
 	for _, target := range slices.Sorted(maps.Keys(m.Profiles)) {
-		all = append(all, deployedProfile{target, ProfileName(m.Infrastructure, profile, target), m.Profiles[target]})
+		all = append(all, deployedProfile{target, profileName(m.Infrastructure, parts, profile, target), m.Profiles[target]})
 	}
 	return all
 }
@@ -72,9 +103,10 @@ func (d *Deployment) formerProfiles() []deployedProfile {
 	if previous == nil {
 		return nil
 	}
+	parts := machines(d.Manifest.Infrastructure)
 	return slices.DeleteFunc(profilesOf(previous, d.profile()), func(p deployedProfile) bool {
 		if _, stays := d.Manifest.Profiles[p.target]; stays {
-			return ProfileName(d.Manifest.Infrastructure, d.profile(), p.target) == p.name ||
+			return profileName(d.Manifest.Infrastructure, parts, d.profile(), p.target) == p.name ||
 				!sameClient(d.Manifest, previous, p.target)
 		}
 		return !d.Targets.Has(p.target)

@@ -13,6 +13,12 @@ func TestProfileName(t *testing.T) {
 	local := &models.Target{ClientInterface: "disnix-run-activity"}
 	service := &models.Target{ClientInterface: "disnix-client"}
 	remote := &models.Target{ClientInterface: "disnix-ssh-client"}
+	over := func(address string) *models.Target {
+		return &models.Target{
+			ClientInterface: "disnix-ssh-client", TargetProperty: "hostname",
+			Properties: models.Properties{"hostname": {Type: models.String, Text: address}},
+		}
+	}
 	for _, test := range []struct {
 		name           string
 		infrastructure models.Infrastructure
@@ -23,6 +29,11 @@ func TestProfileName(t *testing.T) {
 		{"one through the service", models.Infrastructure{"a": local, "b": service, "c": remote}, "b", "default@b"},
 		{"all through the service", models.Infrastructure{"a": service, "b": service}, "a", "default@a"},
 		{"a remote target beside them", models.Infrastructure{"a": local, "b": local, "c": remote}, "c", "default"},
+		{"several users of a machine", models.Infrastructure{"a": over("node"), "b": over("root@NODE:22"), "c": over("other")}, "b", "default@b"},
+		{"another machine", models.Infrastructure{"a": over("node"), "b": over("root@node"), "c": over("other")}, "c", "default"},
+		{"another port", models.Infrastructure{"a": over("node"), "b": over("node:2222")}, "b", "default"},
+		{"IPv6", models.Infrastructure{"a": over("fd77::1"), "b": over("me@[fd77::1]"), "c": over("[fd77::1]:22")}, "c", "default@c"},
+		{"without an address", models.Infrastructure{"a": remote, "b": remote}, "a", "default"},
 		{"unknown target", models.Infrastructure{"a": local, "b": local}, "x", "default"},
 		{"another program of that name", models.Infrastructure{
 			"a": {ClientInterface: "/opt/bin/disnix-run-activity"},
