@@ -4,15 +4,19 @@ package plugins
 import (
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/plugins/axis2"
+	"github.com/disnix-go/disnix/dysnomia/plugins/bsdrcscript"
+	"github.com/disnix-go/disnix/dysnomia/plugins/cygrunsrvservice"
 	"github.com/disnix-go/disnix/dysnomia/plugins/dockercontainer"
 	"github.com/disnix-go/disnix/dysnomia/plugins/echo"
 	"github.com/disnix-go/disnix/dysnomia/plugins/fileset"
+	"github.com/disnix-go/disnix/dysnomia/plugins/launchddaemon"
 	"github.com/disnix-go/disnix/dysnomia/plugins/managedprocess"
 	"github.com/disnix-go/disnix/dysnomia/plugins/mysqldatabase"
 	"github.com/disnix-go/disnix/dysnomia/plugins/postgresqldatabase"
 	"github.com/disnix-go/disnix/dysnomia/plugins/process"
 	"github.com/disnix-go/disnix/dysnomia/plugins/supervisordprogram"
 	"github.com/disnix-go/disnix/dysnomia/plugins/systemdunit"
+	"github.com/disnix-go/disnix/dysnomia/plugins/sysvinitscript"
 	"github.com/disnix-go/disnix/dysnomia/plugins/tomcat"
 	"github.com/disnix-go/disnix/dysnomia/plugins/webapplication"
 	"github.com/disnix-go/disnix/dysnomia/plugins/wrapper"
@@ -23,15 +27,19 @@ func Builtin() map[string]dysnomia.Plugin {
 	builtin := map[string]dysnomia.Plugin{
 		"apache-webapplication":  webapplication.Plugin{Module: "apache-webapplication"},
 		"axis2-webservice":       axis2.Plugin{},
+		"bsdrc-script":           bsdrcscript.Plugin{},
+		"cygrunsrv-service":      cygrunsrvservice.Plugin{},
 		"docker-container":       dockercontainer.Plugin{},
 		"echo":                   echo.Plugin{},
 		"fileset":                fileset.Plugin{},
+		"launchd-daemon":         launchddaemon.Plugin{},
 		"generic-webapplication": webapplication.Plugin{Module: "generic-webapplication"},
 		"nginx-webapplication":   webapplication.Plugin{Module: "nginx-webapplication"},
 		"mysql-database":         mysqldatabase.Plugin{},
 		"postgresql-database":    postgresqldatabase.Plugin{},
 		"process":                process.Plugin{},
 		"supervisord-program":    supervisordprogram.Plugin{},
+		"sysvinit-script":        sysvinitscript.Plugin{},
 		"systemd-unit":           systemdunit.Plugin{},
 		"tomcat-webapplication":  tomcat.Plugin{},
 		"wrapper":                wrapper.Plugin{},
