@@ -35,9 +35,9 @@ func (inv *invocation) newSession() (*session, error) {
 	}
 	reporter, stop := newReporter(inv.progress, inv.stderr)
 	forget := context.AfterFunc(inv.Context.Context, func() {
-		undoing := " and undoing what was done"
-		if inv.Bool("resume") || inv.Bool("abort") {
-			undoing = ""
+		undoing := ""
+		if inv.undoes() {
+			undoing = " and undoing what was done"
 		}
 		reporter.Problem("", "Interrupted: completing what is under way"+undoing+". "+
 			"A second interrupt ends this program at once and leaves everything as it is.")
@@ -49,6 +49,15 @@ func (inv *invocation) newSession() (*session, error) {
 		profileDir: dir,
 		closers:    []func(){stop, func() { forget() }},
 	}, nil
+}
+
+// undoes tells whether the command takes back what it has begun when it is
+// interrupted: a transition or locks.
+func (inv *invocation) undoes() bool {
+	if inv.Bool("resume") || inv.Bool("abort") {
+		return false
+	}
+	return inv.hasFlag("no-lock") || inv.hasFlag("no-rollback") || inv.hasFlag("unlock")
 }
 
 // withSession returns the action of a command that works in a session.
