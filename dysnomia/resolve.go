@@ -82,7 +82,7 @@ type module struct {
 // DYSNOMIA_MODULES_PATH, built in (host page, 3.3).
 func (h *Host) resolveModule(name string) (module, error) {
 	if isPath(name) {
-		return moduleAt(name)
+		return h.moduleAt(name)
 	}
 	for _, dir := range h.ModulesPath {
 		path := filepath.Join(dir, name)
@@ -106,8 +106,9 @@ func moduleNotFound(name, hint string) error {
 }
 
 // moduleAt returns the module that is the file at path, or the only
-// executable in the libexec/dysnomia of the package at path.
-func moduleAt(path string) (module, error) {
+// executable in the libexec/dysnomia of the package at path. A package without
+// executables may name a built-in plugin there, by an empty file.
+func (h *Host) moduleAt(path string) (module, error) {
 	given := path
 	path, err := absolute(path)
 	if err != nil {
@@ -119,12 +120,14 @@ func moduleAt(path string) (module, error) {
 	}
 	if info.IsDir() {
 		dir := filepath.Join(path, "libexec", "dysnomia")
-		names, err := executables(dir)
+		names, empty, err := modulesIn(dir)
 		switch {
 		case err != nil:
 			return module{}, moduleNotFound(given, "the package has no modules: "+reason(err))
+		case len(names) == 0 && len(empty) == 1 && h.Plugins[empty[0]] != nil:
+			return module{identifier: empty[0], plugin: h.Plugins[empty[0]]}, nil
 		case len(names) == 0:
-			return module{}, moduleNotFound(given, "there is no executable in "+dir)
+			return module{}, moduleNotFound(given, "there is no executable in "+dir+", nor one empty file that is named like a built-in plugin")
 		case len(names) > 1:
 			return module{}, moduleNotFound(given, fmt.Sprintf(
 				"there is more than one executable in %s: %s; give the path of one of them", dir, strings.Join(names, ", ")))
@@ -137,23 +140,32 @@ func moduleAt(path string) (module, error) {
 	return module{identifier: filepath.Base(path), path: path}, nil
 }
 
-func executables(dir string) ([]string, error) {
+// modulesIn returns the names of the executables in a directory, and those of
+// the empty files.
+func modulesIn(dir string) (executables, empty []string, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var names []string
 	for _, entry := range entries {
-		if isExecutable(filepath.Join(dir, entry.Name())) {
-			names = append(names, entry.Name())
+		switch path := filepath.Join(dir, entry.Name()); {
+		case isExecutable(path):
+			executables = append(executables, entry.Name())
+		case isEmpty(path):
+			empty = append(empty, entry.Name())
 		}
 	}
-	return names, nil
+	return executables, empty, nil
 }
 
 func isRegular(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular()
+}
+
+func isEmpty(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Size() == 0
 }
 
 func isExecutable(path string) bool {

@@ -138,6 +138,29 @@ func TestResolveModule(t *testing.T) {
 		}
 		equal(t, "module of "+given, got, want)
 	}
+	t.Run("of a package", func(t *testing.T) {
+		m.file("builtin/libexec/dysnomia/wrapper", "", 0o644)
+		m.file("own/libexec/dysnomia/wrapper", "#!/bin/sh\n", 0o755)
+		m.file("own/libexec/dysnomia/README", "", 0o644)
+		m.file("unknown/libexec/dysnomia/README", "", 0o644)
+		m.file("forgotten/libexec/dysnomia/wrapper", "#!/bin/sh\n", 0o644)
+		m.file("both/libexec/dysnomia/wrapper", "", 0o644)
+		m.file("both/libexec/dysnomia/echo", "", 0o644)
+		for name, want := range map[string]module{
+			"builtin": {identifier: "wrapper", plugin: minimal{}},
+			"own":     {identifier: "wrapper", path: filepath.Join(m.root, "own/libexec/dysnomia/wrapper")},
+		} {
+			got, err := m.resolveModule(filepath.Join(m.root, name))
+			if err != nil {
+				t.Errorf("resolve %s: %v", name, err)
+			}
+			equal(t, "module of "+name, got, want)
+		}
+		for _, name := range []string{"unknown", "both", "forgotten"} {
+			_, err := m.resolveModule(filepath.Join(m.root, name))
+			wantError(t, err, "named like a built-in plugin")
+		}
+	})
 	for given, text := range map[string]string{
 		"none":                  "Module: none cannot be found! (it is not built in",
 		"../modules/wrapper":    "cannot be found!",

@@ -32,6 +32,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if p := findProgram(invoked); p != nil {
 		return p.main(ctx, invoked, args[1:], terminal)
 	}
+	if isModule(args) {
+		return runModule(ctx, args, terminal)
+	}
 	if len(args) < 2 {
 		printOverview(stderr)
 		return 1
