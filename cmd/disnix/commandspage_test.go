@@ -33,6 +33,9 @@ var chapters = []struct {
 	{"Building on targets", "The steps of disnix-env --build-on-targets.", []string{
 		"disnix-delegate", "disnix-instantiate", "disnix-build",
 	}},
+	{"Unique numbers", "Ports, user ids and the like for services, before their deployment.", []string{
+		"dydisnix-id-assign", "nixproc-id-assign",
+	}},
 	{"Client interfaces", "How targets are reached. In an infrastructure model these names mean the clients\nthat are built in; the programs are for other coordinators.", []string{
 		"disnix-ssh-client", "disnix-client", "disnix-soap-client", "disnix-run-activity", "disnix-tmpfile",
 	}},

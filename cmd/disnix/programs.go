@@ -31,6 +31,8 @@ func programs() []*program {
 		buildProgram(),
 		captureManifestProgram(),
 		convertManifestProgram(),
+		idAssignProgram(),
+		nixprocIDAssignProgram(),
 		copyClosureProgram(),
 		copySnapshotsProgram(),
 		runActivityProgram(),
