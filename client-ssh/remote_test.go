@@ -58,8 +58,13 @@ var hostile = []string{
 	`a "double" 'single' \back\\slash`, "$HOME `id` $(id) ${x}", "* ? ~ # ! {a,b}", "; exit 3 & | < >", "two  blanks\tand\nlines\n", "-x", "",
 }
 
-// TestRoughEdge_ValuesAreNotReadByARemoteShell is protocol 7 and observed 13.
-func TestRoughEdge_ValuesAreNotReadByARemoteShell(t *testing.T) {
+func TestRoughEdge_protocol7(t *testing.T) {
+	t.Run("protocol 7, observed 13: values are not read by a remote shell", testHostileValues)
+	t.Run("protocol 7, observed 13: temporary files are removed", testTemporaryFiles)
+	t.Run("protocol 7, observed 13: the default container is the value of the type", testDefaultContainer)
+}
+
+func testHostileValues(t *testing.T) {
 	inBothModes(t, func(t *testing.T, path string) {
 		root := module(t, `printf '%s.' "$value" > "$out"`+"\n")
 		client := dial(t, newHost(t, path))
@@ -76,6 +81,19 @@ func TestRoughEdge_ValuesAreNotReadByARemoteShell(t *testing.T) {
 			}
 		}
 	})
+}
+
+func testDefaultContainer(t *testing.T) {
+	root := module(t, "")
+	log := filepath.Join(root, "commands")
+	t.Setenv("COMMANDS_LOG", log)
+	client := dial(t, newHost(t, original()))
+	if err := client.Activate(t.Context(), service.Activity{Component: root, Type: "recorder"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(log); err != nil || !strings.Contains(string(got), "--container\nrecorder\n") {
+		t.Errorf("%q, %v", got, err)
+	}
 }
 
 func TestLostConnection(t *testing.T) {
@@ -210,8 +228,7 @@ func TestCommandLines(t *testing.T) {
 	}
 }
 
-// TestRoughEdge_TemporaryFilesAreRemoved is protocol 7 and observed 13.
-func TestRoughEdge_TemporaryFilesAreRemoved(t *testing.T) {
+func testTemporaryFiles(t *testing.T) {
 	root := nixtest.Store(t)
 	tmp := filepath.Join(root, "remote tmp's")
 	if err := os.Mkdir(tmp, 0o755); err != nil {

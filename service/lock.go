@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"syscall"
 
@@ -170,7 +171,7 @@ func deployedServices(profile string) ([]lockedService, error) {
 	}
 	manifest, err := models.ReadProfileManifestFile(path, profile)
 	if err != nil {
-		return nil, fmt.Errorf("read the profile manifest of what is deployed: %w", err)
+		return nil, fmt.Errorf("read the profile manifest of what is deployed: %w: go back to a generation that is not damaged, with 'nix-env -p %s --rollback' on that machine", err, filepath.Dir(path))
 	}
 	mappings := slices.Clone(manifest.ServiceMappings)
 	slices.SortStableFunc(mappings, func(a, b models.ServiceMapping) int {

@@ -346,7 +346,8 @@ func TestServiceObjectsToUnlock(t *testing.T) {
 func TestLockOfCorruptProfile(t *testing.T) {
 	const service1 = `<service name="k"><name>x</name><pkg>/nix/store/x</pkg><type>recorder</type></service>`
 	for name, tt := range map[string]struct{ manifest, want string }{
-		"not XML": {"<profilemanifest", "profilemanifest.xml"},
+		"not XML":          {"<profilemanifest", "profilemanifest.xml"},
+		"not XML, advised": {"<profilemanifest", "disnix/default --rollback' on that machine"},
 		"dangling service": {`<profilemanifest version="2"><services/><serviceMappings><mapping><service>gone</service><container>box</container></mapping></serviceMappings></profilemanifest>`,
 			`there is no service "gone"`},
 		"protocol 6: missing provider of the container": {`<profilemanifest version="2"><services>` + service1 +

@@ -3,6 +3,8 @@ package network
 import (
 	"strings"
 	"testing"
+
+	"github.com/disnix-go/disnix/test/lab"
 )
 
 // TestUnprivilegedUser logs in at the targets as a user who may only talk to
@@ -33,4 +35,32 @@ func TestUnprivilegedUser(t *testing.T) {
 	s.requireGreeting(t, "Hello")
 	s.requireServer(t, "node1")
 	s.requireUnlocked(t)
+}
+
+// TestRoughEdge_protocol7 uploads with another user than that of the
+// coordinator.
+func TestRoughEdge_protocol7(t *testing.T) {
+	s := newSystem(t)
+	node1 := s.nodes["node1"]
+	node1.Run(t, "disnix-service", "--daemon")
+	s.coordinator.WriteFile(t, "/root/snapshots/1/content", "state\n", 0o644)
+	for _, operation := range [][]string{
+		{"--import-snapshots", "--localfile", "--container", "c", "--component", "k", "/root/snapshots/1"},
+		{"--capture-config"},
+	} {
+		t.Run("protocol 7: SSH_USER counts for "+operation[0], func(t *testing.T) {
+			before := node1.Run(t, "cat", lab.SSHLog)
+			s.coordinator.Run(t, append([]string{"env", "SSH_USER=operator", "DISNIX_REMOTE_CLIENT=disnix-client", "disnix-ssh-client", "--target", "node1"}, operation...)...)
+			log := strings.TrimPrefix(node1.Run(t, "cat", lab.SSHLog), before)
+			if n := strings.Count(log, "Accepted publickey for operator"); n != 1 || strings.Contains(log, "for root") {
+				t.Errorf("logins:\n%s", log)
+			}
+		})
+	}
+	if out := node1.Run(t, "dysnomia-snapshots", "--query-all", "--container", "c", "--component", "k"); strings.TrimSpace(out) != "c/k/1" {
+		t.Errorf("snapshots: %q", out)
+	}
+	if left := node1.Run(t, "sh", "-c", "ls -d /tmp/disnix.* /home/operator/disnix.* 2> /dev/null || :"); left != "" {
+		t.Errorf("protocol 7: uploaded files stay behind: %s", left)
+	}
 }

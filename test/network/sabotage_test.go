@@ -150,7 +150,7 @@ var sabotages = []sabotage{
 			cp -P /nix/var/nix/profiles/disnix/default /tmp/link &&
 			ln -sfn $(nix-store --add /tmp/corrupt) /nix/var/nix/profiles/disnix/default`),
 		undo: run(`mv -T /tmp/link /nix/var/nix/profiles/disnix/default`),
-		want: []string{"profile manifest", "profilemanifest.xml"},
+		want: []string{"profile manifest", "profilemanifest.xml", "nix-env -p /nix/var/nix/profiles/disnix/default --rollback"},
 	},
 }
 
