@@ -2,11 +2,13 @@ package sshclient_test
 
 import (
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	sshclient "github.com/disnix-go/disnix/client-ssh"
 	"github.com/disnix-go/disnix/service"
@@ -29,11 +31,37 @@ func BenchmarkRoundTrip(b *testing.B) {
 func BenchmarkActivation(b *testing.B) {
 	root := nixtest.Store(b)
 	client := benchmarkClient(b, newHost(b, ours()))
+	roundTrip := loopback(b)
 	for b.Loop() {
 		if err := client.Activate(b.Context(), service.Activity{Component: root, Type: "echo"}); err != nil {
 			b.Fatal(err)
 		}
 	}
+	step := b.Elapsed() / time.Duration(b.N)
+	b.ReportMetric(float64((step-roundTrip).Microseconds())/1000, "ms-above-rtt")
+}
+
+// loopback returns how long a round trip of the link takes.
+func loopback(b *testing.B) time.Duration {
+	b.Helper()
+	address := listener(b, func(conn net.Conn) { _, _ = io.Copy(conn, conn) })
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	const times = 1000
+	start := time.Now()
+	for range times {
+		buffer := []byte{1}
+		if _, err := conn.Write(buffer); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.ReadFull(conn, buffer); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return time.Since(start) / times
 }
 
 const benchmarkSize = 256 << 20

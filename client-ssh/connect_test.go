@@ -262,7 +262,7 @@ func TestConfiguration(t *testing.T) {
 }
 
 // listener answers connections in a way of its own.
-func listener(t *testing.T, answer func(net.Conn)) string {
+func listener(t testing.TB, answer func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
