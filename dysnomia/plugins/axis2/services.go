@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/plugins/await"
@@ -127,19 +128,33 @@ func (s settings) await(ctx context.Context, r *dysnomia.Request, services []str
 	if !offered {
 		what = "Axis2 to let go of " + strings.Join(services, ", ")
 	}
+	var asked time.Time
+	status := ""
 	return await.Until(ctx, what, s.deployTimeout, func(ctx context.Context) (bool, string, error) {
-		for _, name := range services {
-			path := s.application + "/services/" + url.PathEscape(name) + "?wsdl"
-			answer, err := s.server.Get(ctx, path)
-			switch {
-			case catalina.IsDown(err) && !offered:
-				return true, "", nil
-			case err != nil:
-				return false, err.Error(), nil
-			case (answer.Status == 200) != offered:
-				return false, fmt.Sprintf("%s%s answers %d: see the log of Axis2 in %s/logs", s.server.URL, path, answer.Status, s.server.Base), nil
-			}
+		if time.Since(asked) < catalina.RequestInterval {
+			return false, status, nil
 		}
-		return true, "", nil
+		asked = time.Now()
+		var done bool
+		done, status = s.look(ctx, services, offered)
+		return done, status, nil
 	})
+}
+
+// look reports whether all services are offered, or none of them is, and
+// otherwise what is seen.
+func (s settings) look(ctx context.Context, services []string, offered bool) (bool, string) {
+	for _, name := range services {
+		path := s.application + "/services/" + url.PathEscape(name) + "?wsdl"
+		answer, err := s.server.Get(ctx, path)
+		switch {
+		case catalina.IsDown(err) && !offered:
+			return true, ""
+		case err != nil:
+			return false, err.Error()
+		case (answer.Status == 200) != offered:
+			return false, fmt.Sprintf("%s%s answers %d: see the log of Axis2 in %s/logs", s.server.URL, path, answer.Status, s.server.Base)
+		}
+	}
+	return true, ""
 }

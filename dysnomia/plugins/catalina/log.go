@@ -10,8 +10,12 @@ import (
 	"strings"
 )
 
-// maxNews is how much of one log file is read at once.
-const maxNews = 4 << 20
+const (
+	// maxNews is how much of one log file is read at once.
+	maxNews = 4 << 20
+	// maxTrace is how many lines of a stack trace are kept.
+	maxTrace = 500
+)
 
 // Record is one entry of a log in the format of Tomcat's OneLineFormatter,
 // which is its default.
@@ -107,14 +111,24 @@ var header = regexp.MustCompile(`^\S+ \S+ \S+ \[([^\]]*)\] (\S+) (.*)$`)
 
 func (f *logFile) add(line string) {
 	if m := header.FindStringSubmatch(line); m != nil {
+		if last := len(f.records) - 1; last >= 0 && f.records[last].isChatter() {
+			f.records = f.records[:last]
+		}
 		f.records = append(f.records, Record{Thread: m[1], Logger: m[2], Message: m[3]})
 		return
 	}
 	if len(f.records) == 0 || strings.TrimSpace(line) == "" {
 		return
 	}
-	last := &f.records[len(f.records)-1]
-	last.Trace = append(last.Trace, strings.TrimSpace(line))
+	if last := &f.records[len(f.records)-1]; len(last.Trace) < maxTrace {
+		last.Trace = append(last.Trace, strings.TrimSpace(line))
+	}
+}
+
+// isChatter reports whether a record says nothing about the server, nor about
+// a failure.
+func (r Record) isChatter() bool {
+	return len(r.Trace) == 0 && !strings.HasPrefix(r.Logger, "org.apache.catalina.")
 }
 
 // Cause returns what a record complains about: its message and the innermost

@@ -30,6 +30,10 @@ const defaultBase = "/var/tomcat"
 // requestLimit is how long one answer may take.
 const requestLimit = 5 * time.Second
 
+// RequestInterval is the time between two requests while something is awaited:
+// the server writes each of them to its log.
+const RequestInterval = 200 * time.Millisecond
+
 // Server is one instance of Tomcat.
 type Server struct {
 	// Base is its directory, CATALINA_BASE, free of symbolic links if it
@@ -161,7 +165,8 @@ func (a Answer) RedirectsTo(path string) bool {
 	return err == nil && a.Status >= 300 && a.Status < 400 && location.Path == path
 }
 
-// IsDown reports whether an error of Get says that nothing listens there.
+// IsDown reports whether an error of Get or Connect says that nothing listens
+// there.
 func IsDown(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
 // Await waits until a directory of the server is there and, if it is known
@@ -181,10 +186,20 @@ func (s *Server) Await(ctx context.Context, dir string, limit time.Duration) err
 		return err
 	}
 	return await.Until(ctx, "Tomcat at "+s.URL, limit, func(ctx context.Context) (bool, string, error) {
-		_, err := s.Get(ctx, "/")
-		if err != nil {
+		if err := s.Connect(ctx); err != nil {
 			return false, fmt.Sprintf("%v: start the Tomcat of %s, or correct the properties of the container", err, s.Base), nil
 		}
 		return true, "", nil
 	})
+}
+
+// Connect reports why the server cannot be reached. It leaves no trace in the
+// log of accesses.
+func (s *Server) Connect(ctx context.Context) error {
+	address := strings.TrimPrefix(s.URL, "http://")
+	connection, err := (&net.Dialer{Timeout: requestLimit}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	return connection.Close()
 }

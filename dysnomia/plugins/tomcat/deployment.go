@@ -31,6 +31,10 @@ type observed struct {
 	modified time.Time // the age of the WAR file before
 	finished time.Time // when the log said so
 	done     bool
+	// asked is when the server was asked, the others are what was seen then.
+	asked            time.Time
+	unpacked, serves bool
+	seen             string
 }
 
 // begin remembers what there is before the files are put into their places.
@@ -118,11 +122,16 @@ func (d *deployment) refresh(ctx context.Context, app *observed) error {
 func (d *deployment) look(ctx context.Context, r *dysnomia.Request, app *observed, log map[string][]catalina.Record) (done bool, status string, err error) {
 	// In this order: what was unpacked before the answer is what answers.
 	unpacked := app.isUnpacked()
-	served, seen := d.serves(ctx, app.application)
 	verdict := catalina.Judge(log, app.war, app.descriptor)
-	if verdict.Finished && app.finished.IsZero() {
+	news := verdict.Finished && app.finished.IsZero()
+	if news {
 		app.finished = time.Now()
 	}
+	if news || time.Since(app.asked) > catalina.RequestInterval {
+		app.serves, app.seen = d.serves(ctx, app.application)
+		app.asked, app.unpacked = time.Now(), unpacked
+	}
+	served, seen := app.serves, app.seen
 	late := !app.finished.IsZero() && time.Since(app.finished) > grace
 	switch {
 	case verdict.Failed && (verdict.Reason != "" || late):
@@ -133,7 +142,7 @@ func (d *deployment) look(ctx context.Context, r *dysnomia.Request, app *observe
 		return true, "", nil
 	case verdict.Finished && late:
 		return false, "", fmt.Errorf("the log of Tomcat says that %s is deployed, but %s: does another program listen there?", app.name(), seen)
-	case served && (!app.served || unpacked):
+	case served && (!app.served || app.unpacked):
 		return true, "", nil
 	case d.server.URL == "" && unpacked && len(log) == 0:
 		fmt.Fprintf(r.Stderr, "Tomcat has unpacked %s. Whether it has started it is not known: set tomcatPort.\n", app.name())

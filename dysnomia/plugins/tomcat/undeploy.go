@@ -70,8 +70,7 @@ func (s settings) isDown(ctx context.Context) bool {
 	if s.server.URL == "" {
 		return false
 	}
-	_, err := s.server.Get(ctx, "/")
-	return catalina.IsDown(err)
+	return catalina.IsDown(s.server.Connect(ctx))
 }
 
 // discard deletes what the server has unpacked.
