@@ -10,7 +10,7 @@ INITDIR       ?= /etc/init.d
 GO      ?= go
 GOTESTFLAGS ?=
 
-.PHONY: all build demo demo-network demo-stafftracker test bench bench-network lint setup setup-race setup-plugins setup-process-managers setup-web setup-databases setup-stafftracker setup-bus setup-ssh setup-lab install clean
+.PHONY: all build demo demo-network demo-stafftracker test bench bench-network lint setup setup-race setup-plugins setup-process-managers setup-web setup-databases setup-stafftracker setup-bus setup-soap setup-ssh setup-lab install clean
 
 all: build
 
@@ -35,7 +35,7 @@ demo-stafftracker: setup setup-lab setup-stafftracker
 
 # The race detector would let every program that the tests start sleep for a
 # second when it ends.
-test: setup setup-race setup-plugins setup-process-managers setup-web setup-databases setup-stafftracker setup-bus setup-ssh setup-lab
+test: setup setup-race setup-plugins setup-process-managers setup-web setup-databases setup-stafftracker setup-bus setup-soap setup-ssh setup-lab
 	GORACE=atexit_sleep_ms=0 $(GO) test -race $(GOTESTFLAGS) ./...
 
 bench:
@@ -91,6 +91,15 @@ setup-stafftracker:
 setup-bus:
 	@scripts/install-missing dbus-daemon:dbus-daemon dbus-send:dbus-bin gdbus:libglib2.0-bin
 
+# What the tests of the SOAP service need: clients that others have written.
+SOAP_NODE = service/soapservice/testdata/peers/node
+setup-soap:
+	@scripts/install-missing /usr/lib/python3/dist-packages/zeep/__init__.py:python3-zeep htpasswd:apache2-utils \
+		/usr/share/perl5/SOAP/Lite.pm:libsoap-lite-perl /usr/share/perl5/MIME/Parser.pm:libmime-tools-perl \
+		php:php-cli /usr/share/php8.2-soap:php-soap soapcpp2:gsoap /usr/include/stdsoap2.h:libgsoap-dev \
+		/usr/include/openssl/sha.h:libssl-dev /usr/include/zlib.h:zlib1g-dev gcc:gcc node:nodejs npm:npm
+	@test -d $(SOAP_NODE)/node_modules/soap || npm ci --prefix $(SOAP_NODE) --ignore-scripts --no-audit --no-fund --silent
+
 # What hosts of the test lab need.
 setup-lab:
 	@scripts/install-missing ip:iproute2 tc:iproute2 nsenter:util-linux setpriv:util-linux \
@@ -109,6 +118,7 @@ install: build
 	install -D -m 644 share/dbus-1/system.d/disnix.conf $(DESTDIR)$(DBUSPOLICYDIR)/disnix.conf
 	install -d $(DESTDIR)$(SYSTEMDDIR) $(DESTDIR)$(INITDIR)
 	sed 's|@bindir@|$(PREFIX)/bin|g' share/systemd/system/disnix-service.service.in > $(DESTDIR)$(SYSTEMDDIR)/disnix-service.service
+	sed 's|@bindir@|$(PREFIX)/bin|g' share/systemd/system/disnix-webservice.service.in > $(DESTDIR)$(SYSTEMDDIR)/disnix-webservice.service
 	sed 's|@bindir@|$(PREFIX)/bin|g' share/init.d/disnix-service.in > $(DESTDIR)$(INITDIR)/disnix-service
 	chmod 755 $(DESTDIR)$(INITDIR)/disnix-service
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1
