@@ -131,7 +131,7 @@ func failure(method, log string, err error) error {
 		content = fmt.Appendf(nil, "read the log of the job: %v\n", err)
 	}
 	failed := &FailureError{Method: method}
-	failed.Refusal, failed.Log = service.Refusal(content)
+	failed.Log, failed.Refusal = service.Refusal(content)
 	return failed
 }
 

@@ -109,7 +109,7 @@ func (l *link) run(ctx context.Context, c command, log io.Writer) error {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	}
-	refusal, remaining := service.Refusal(diagnostics.Bytes())
+	remaining, refusal := service.Refusal(diagnostics.Bytes())
 	message := string(remaining)
 	if !output.begun {
 		message += printable(output.banner)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/disnix-go/disnix/service"
 )
 
 // The commands that are recommended to the user after a failure name the
@@ -75,7 +77,7 @@ func (d *Deployment) adviseAfterFailure(err error) {
 		var deletion *MigrationError
 		begun := errors.As(err, &deletion) && deletion.Step == DeleteStateStep
 		d.Reporter.Notice("\nThe deployment is unfinished: " + string(failed.Outcome) + ".\nWhen the problem is solved, end it. " +
-			d.recoveryAdvice(!begun))
+			d.recoveryAdvice(!begun) + d.lostLockAdvice(err))
 		return
 	}
 	var migration *MigrationError
@@ -98,6 +100,16 @@ Then set the profiles, which are still those of the previous configuration:
 
 $ %s
 `, what, command, d.setCommand()))
+}
+
+// lostLockAdvice warns of ending a deployment whose locks others have taken.
+func (d *Deployment) lostLockAdvice(err error) string {
+	var lost *service.LostLockError
+	if !errors.As(err, &lost) || d.Journal == nil {
+		return ""
+	}
+	return fmt.Sprintf("Somebody else has taken the locks of this deployment away, and may have deployed another configuration\n"+
+		"since. Find out before you end this one: that would replace theirs. If theirs is to stay, remove\n%s\n", d.Journal.Path())
 }
 
 // adviseToDeleteState reminds the user of state that has been moved.

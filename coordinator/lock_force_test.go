@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/disnix-go/disnix/coordinator/journal"
 	"github.com/disnix-go/disnix/service"
 	"github.com/disnix-go/disnix/service/servicetest"
 )
@@ -18,6 +19,9 @@ func TestForcedLock(t *testing.T) {
 	upgraded := configuration("a b", part{name: "web", on: "a", version: 2}, part{name: "db", on: "b", version: 2})
 	first, second := s.deployment(deployed, nil), s.deployment(upgraded, nil)
 	second.Options.NoUpgrade = true
+	dir := t.TempDir()
+	first.Journal = &journal.Place{Dir: dir, Profile: "default"}
+	first.ManifestPath = writeManifest(t, dir, "new.xml", deployed)
 	first.Purpose, second.Purpose = "disnix-env", "disnix-env of the second"
 
 	var once, forced error
@@ -41,6 +45,7 @@ func TestForcedLock(t *testing.T) {
 	if !errors.As(err, &lost) || lost.Holder == nil || lost.Holder.Owner.Purpose != "disnix-env of the second" {
 		t.Errorf("the first coordinator ended with: %v", err)
 	}
+	contains(t, s.report.notices, "Somebody else has taken the locks of this deployment away")
 	equal(t, "active on a", s.target("a").Active(), nil)
 	for _, target := range []string{"a", "b"} {
 		equal(t, "profile of "+target, s.target(target).Profile("default"), "")

@@ -109,19 +109,19 @@ func RefusalLine(err error) string {
 	return refusalMark + text + "\n"
 }
 
-// Refusal finds the line of [RefusalLine] in diagnostics. It returns the error
-// and the diagnostics without the line, or nil and everything.
-func Refusal(diagnostics []byte) (error, []byte) {
+// Refusal finds the line of [RefusalLine] in diagnostics. It returns the
+// diagnostics without the line and the error, or everything and nil.
+func Refusal(diagnostics []byte) (remaining []byte, refusal error) {
 	at := bytes.LastIndex(diagnostics, []byte(refusalMark))
 	if at < 0 || at > 0 && diagnostics[at-1] != '\n' {
-		return nil, diagnostics
+		return diagnostics, nil
 	}
 	line, after, _ := bytes.Cut(diagnostics[at+len(refusalMark):], []byte("\n"))
 	found, err := DecodeRefusal(string(line))
 	if err != nil {
-		return nil, diagnostics
+		return diagnostics, nil
 	}
-	return found, append(bytes.Clone(diagnostics[:at]), after...)
+	return append(bytes.Clone(diagnostics[:at]), after...), found
 }
 
 // WithoutRefusals returns a writer that leaves out the lines of [RefusalLine],

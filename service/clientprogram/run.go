@@ -46,7 +46,7 @@ func (c *Client) run(ctx context.Context, call call) error {
 		err = context.Cause(ctx)
 	}
 	failed := &Error{Program: c.program, Operation: call.operation, Err: err}
-	refusal, diagnostics := service.Refusal(last.Bytes())
+	diagnostics, refusal := service.Refusal(last.Bytes())
 	if refusal != nil {
 		failed.Err = &refused{err, refusal}
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/disnix-go/disnix/service"
 )
 
 func assign(t *testing.T, table *jobTable, caller string) int32 {
@@ -28,7 +30,7 @@ func TestVanishedCaller(t *testing.T) {
 	unused, used, other := assign(t, &s.jobs, ":1.1"), assign(t, &s.jobs, ":1.1"), assign(t, &s.jobs, ":1.2")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if err := s.jobs.begin(used, ":1.1", cancel); err != nil {
+	if _, err := s.jobs.begin(used, ":1.1", cancel); err != nil {
 		t.Fatal(err)
 	}
 	forged := vanished(":1.2")
@@ -42,7 +44,7 @@ func TestVanishedCaller(t *testing.T) {
 	if ctx.Err() != nil {
 		t.Error("the running job was cancelled")
 	}
-	if err := s.jobs.begin(unused, ":1.1", cancel); err == nil {
+	if _, err := s.jobs.begin(unused, ":1.1", cancel); err == nil {
 		t.Error("the id can still be used")
 	}
 }
@@ -50,14 +52,14 @@ func TestVanishedCaller(t *testing.T) {
 func TestStoppingRefusesJobsAndWaits(t *testing.T) {
 	var table jobTable
 	first, second := assign(t, &table, ":1.1"), assign(t, &table, ":1.1")
-	if err := table.begin(first, ":1.1", func() {}); err != nil {
+	if _, err := table.begin(first, ":1.1", func() {}); err != nil {
 		t.Fatal(err)
 	}
 	ended := table.stop()
 	if _, err := table.assign(":1.1"); err == nil {
 		t.Error("a new id was assigned")
 	}
-	if err := table.begin(second, ":1.1", func() {}); err == nil {
+	if _, err := table.begin(second, ":1.1", func() {}); err == nil {
 		t.Error("a new job has begun")
 	}
 	select {
@@ -73,5 +75,26 @@ func TestNoMoreIDs(t *testing.T) {
 	table := jobTable{next: math.MaxInt32}
 	if id, err := table.assign(":1.1"); err == nil {
 		t.Errorf("id %d", id)
+	}
+}
+
+func TestClaimsBelongToTheCallersJob(t *testing.T) {
+	var table jobTable
+	first, second := assign(t, &table, ":1.1"), assign(t, &table, ":1.1")
+	claim := service.Claim{Token: "token", Profile: "default"}
+	if err := table.claim(first, ":1.2", claim); err == nil {
+		t.Error("another caller made a claim for the job")
+	}
+	if err := table.claim(first, ":1.1", claim); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := table.begin(first, ":1.1", func() {}); err != nil || got == nil || *got != claim {
+		t.Errorf("claim %+v, %v", got, err)
+	}
+	if err := table.claim(first, ":1.1", claim); err == nil {
+		t.Error("a claim was made for a job that has begun")
+	}
+	if got, err := table.begin(second, ":1.1", func() {}); err != nil || got != nil {
+		t.Errorf("the other job: claim %+v, %v", got, err)
 	}
 }
