@@ -37,16 +37,20 @@ type Server struct {
 
 // New makes the files of a server, in memory if possible, and starts it. It
 // must be ended by [Server.Remove].
-func New(options ...string) (_ *Server, err error) {
+func New(options ...string) (*Server, error) {
 	dir, err := directory()
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.RemoveAll(dir))
-		}
-	}()
+	s, err := NewAt(dir, options...)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return s, nil
+}
+
+// NewAt is [New] in a directory that has a short name, as sockets need it.
+func NewAt(dir string, options ...string) (*Server, error) {
 	s := &Server{Socket: filepath.Join(dir, "socket"), Dir: dir, Data: filepath.Join(dir, "data"), Options: options}
 	out, err := exec.Command("mariadb-install-db", "--no-defaults", "--user=root", "--datadir="+s.Data,
 		"--auth-root-authentication-method=normal", "--skip-test-db").CombinedOutput()

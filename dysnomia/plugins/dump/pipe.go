@@ -15,6 +15,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // Write runs a program that prints a dump and stores it, compressed, in a new
@@ -41,6 +43,7 @@ func (c Clients) Write(ctx context.Context, name string, program *exec.Cmd, skip
 	if err != nil {
 		return "", fmt.Errorf("write dump: %w", err)
 	}
+	widen(out)
 	said := &messages{}
 	program.Stderr = said
 	if err := program.Start(); err != nil {
@@ -60,6 +63,18 @@ func (c Clients) Write(ctx context.Context, name string, program *exec.Cmd, skip
 		return "", fmt.Errorf("write dump: %s printed nothing", filepath.Base(program.Path))
 	}
 	return content.ID(), nil
+}
+
+// widen lets a pipe have room for 1 MiB, so that both ends wait less often for
+// each other. It does not matter if the system refuses it.
+func widen(end any) {
+	file, ok := end.(*os.File)
+	if !ok {
+		return
+	}
+	if conn, err := file.SyscallConn(); err == nil {
+		_ = conn.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, 1<<20) })
+	}
 }
 
 // onlyReader hides that a pipe could be copied in other ways than reading.
@@ -92,6 +107,7 @@ func Pipe(ctx context.Context, from, to *exec.Cmd) error {
 	if err != nil {
 		return err
 	}
+	widen(write)
 	from.Stdout, to.Stdin = write, read
 	var fromSaid, toSaid messages
 	from.Stderr, to.Stderr = &fromSaid, &toSaid

@@ -18,7 +18,7 @@ type Patience float64
 
 const (
 	// Brisk is for dumps whose speed matters.
-	Brisk Patience = 0.3
+	Brisk Patience = 0.1
 	// Thorough compresses everything.
 	Thorough Patience = 1e9
 )

@@ -1,13 +1,13 @@
 package mysqldatabase
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/disnix-go/disnix/dysnomia/plugins/dump"
@@ -123,10 +123,11 @@ func (d *database) names(ctx context.Context, query string, args ...any) (names 
 	return names, rows.Err()
 }
 
-// versionLine is a line that only tells which program has made a dump.
-var versionLine = regexp.MustCompile(`^/\*M?!999999\\- `)
-
-func skipVersions(line []byte) bool { return versionLine.Match(line) }
+// skipVersions recognises a line that only tells which program has made a
+// dump.
+func skipVersions(line []byte) bool {
+	return bytes.HasPrefix(line, []byte(`/*M!999999\- `)) || bytes.HasPrefix(line, []byte(`/*!999999\- `))
+}
 
 // escapeGlob returns a pattern that matches only the path.
 func escapeGlob(path string) string {
