@@ -73,6 +73,7 @@ func componentOf(t *testing.T, s *tomcattest.Server, files map[string]string) pl
 }
 
 const (
+	brokenFilter    = `<web-app xmlns="https://jakarta.ee/xml/ns/jakartaee" version="6.0"><filter><filter-name>f</filter-name><filter-class>org.apache.catalina.filters.ExpiresFilter</filter-class><init-param><param-name>ExpiresDefault</param-name><param-value>nonsense</param-value></init-param></filter><filter-mapping><filter-name>f</filter-name><url-pattern>/*</url-pattern></filter-mapping></web-app>`
 	missingListener = `<web-app xmlns="https://jakarta.ee/xml/ns/jakartaee" version="6.0"><listener><listener-class>demo.Missing</listener-class></listener></web-app>`
 	missingFilter   = `<web-app xmlns="https://jakarta.ee/xml/ns/jakartaee" version="6.0"><filter><filter-name>f</filter-name><filter-class>demo.Filter</filter-class></filter><filter-mapping><filter-name>f</filter-name><url-pattern>/*</url-pattern></filter-mapping></web-app>`
 )
@@ -233,6 +234,24 @@ func TestBrokenApplications(t *testing.T) {
 	t.Run("it is not a WAR file", func(t *testing.T) {
 		app := unique("broken")
 		fail(t, fixture(t, componentOf(t, server(t), map[string]string{"webapps/" + app + ".war": "PK nonsense"})), app+".war", "ZipException")
+	})
+	t.Run("with a context file", func(t *testing.T) {
+		s, app := server(t), unique("broken")
+		f := fixture(t, componentOf(t, s, map[string]string{
+			"webapps/" + app + ".war":       tomcattest.WAR(t, map[string]string{"WEB-INF/web.xml": missingListener}),
+			"conf/Catalina/" + app + ".xml": "<Context/>",
+		}))
+		fail(t, f, app+".war", "java.lang.ClassNotFoundException: demo.Missing")
+		f = fixture(t, componentOf(t, s, map[string]string{
+			"webapps/" + app + ".war":       tomcattest.WAR(t, map[string]string{"x": ""}),
+			"conf/Catalina/" + app + ".xml": "<Context><Nonsense",
+		}))
+		fail(t, f, app+".war", "SAXParseException")
+	})
+	t.Run("the application itself fails", func(t *testing.T) {
+		// What it throws is in the log of the host alone.
+		app := unique("broken")
+		fail(t, fixture(t, broken(t, app, brokenFilter)), app+".war", "IllegalStateException: Invalid starting point")
 	})
 	t.Run("it can be mended", func(t *testing.T) {
 		s, app := server(t), unique("broken")
