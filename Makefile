@@ -70,7 +70,7 @@ setup-web:
 
 # Process managers that the tests of the plugins start.
 setup-process-managers:
-	@scripts/install-missing supervisord:supervisor xinetd:xinetd s6-svscan:s6 execlineb:execline \
+	@scripts/install-missing supervisord:supervisor xinetd:xinetd s6-svscan:s6 start-stop-daemon:dpkg \
 		dbus-daemon:dbus-daemon perl:perl
 
 # What the tests of databases need: servers that the tests start, each with

@@ -14,12 +14,14 @@ import (
 	"github.com/disnix-go/disnix/dysnomia/plugins/mysqldatabase"
 	"github.com/disnix-go/disnix/dysnomia/plugins/postgresqldatabase"
 	"github.com/disnix-go/disnix/dysnomia/plugins/process"
+	"github.com/disnix-go/disnix/dysnomia/plugins/s6rcservice"
 	"github.com/disnix-go/disnix/dysnomia/plugins/supervisordprogram"
 	"github.com/disnix-go/disnix/dysnomia/plugins/systemdunit"
 	"github.com/disnix-go/disnix/dysnomia/plugins/sysvinitscript"
 	"github.com/disnix-go/disnix/dysnomia/plugins/tomcat"
 	"github.com/disnix-go/disnix/dysnomia/plugins/webapplication"
 	"github.com/disnix-go/disnix/dysnomia/plugins/wrapper"
+	"github.com/disnix-go/disnix/dysnomia/plugins/xinetdservice"
 )
 
 // Builtin returns the built-in plugins by type. The map belongs to the caller.
@@ -38,11 +40,13 @@ func Builtin() map[string]dysnomia.Plugin {
 		"mysql-database":         mysqldatabase.Plugin{},
 		"postgresql-database":    postgresqldatabase.Plugin{},
 		"process":                process.Plugin{},
+		"s6-rc-service":          s6rcservice.Plugin{},
 		"supervisord-program":    supervisordprogram.Plugin{},
 		"sysvinit-script":        sysvinitscript.Plugin{},
 		"systemd-unit":           systemdunit.Plugin{},
 		"tomcat-webapplication":  tomcat.Plugin{},
 		"wrapper":                wrapper.Plugin{},
+		"xinetd-service":         xinetdservice.Plugin{},
 	}
 	builtin["managed-process"] = managedprocess.Plugin{Plugins: builtin}
 	return builtin
