@@ -21,7 +21,7 @@ func TestRoughEdge_protocol_10_reply(t *testing.T) {
 	for _, method := range dbuswire.Methods() {
 		m := call(dbus.TypeMethodCall, 0, dbuswire.Path, method.Name)
 		replyLater(m)
-		begins := len(method.Args) > 0 && method.Args[0].Direction == "in" && method.Name != dbuswire.Cancel
+		begins := len(method.Args) > 0 && method.Args[0].Direction == "in" && method.Name != dbuswire.Cancel && method.Name != dbuswire.Claim
 		if later := m.Flags == dbus.FlagNoReplyExpected|answered; later != begins {
 			t.Errorf("%s begins a job: %v, its reply comes later: %v", method.Name, begins, later)
 		}
