@@ -9,6 +9,7 @@ import (
 	"github.com/disnix-go/disnix/dysnomia/plugins/dockercontainer"
 	"github.com/disnix-go/disnix/dysnomia/plugins/echo"
 	"github.com/disnix-go/disnix/dysnomia/plugins/fileset"
+	"github.com/disnix-go/disnix/dysnomia/plugins/iis"
 	"github.com/disnix-go/disnix/dysnomia/plugins/launchddaemon"
 	"github.com/disnix-go/disnix/dysnomia/plugins/managedprocess"
 	"github.com/disnix-go/disnix/dysnomia/plugins/mysqldatabase"
@@ -36,6 +37,7 @@ func Builtin() map[string]dysnomia.Plugin {
 		"fileset":                fileset.Plugin{},
 		"launchd-daemon":         launchddaemon.Plugin{},
 		"generic-webapplication": webapplication.Plugin{Module: "generic-webapplication"},
+		"iis-webapplication":     iis.Plugin{},
 		"nginx-webapplication":   webapplication.Plugin{Module: "nginx-webapplication"},
 		"mysql-database":         mysqldatabase.Plugin{},
 		"postgresql-database":    postgresqldatabase.Plugin{},

@@ -1,0 +1,124 @@
+package iis
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/disnix-go/disnix/dysnomia"
+	"github.com/disnix-go/disnix/dysnomia/plugintest"
+)
+
+// The deployment script and msdeploy stand in for those of Web Deploy: a
+// deployed application is a directory with a Web.config. They fail when they
+// are told to.
+const (
+	script = `#!/bin/sh
+[ "$*" = /Y ] || exit 64
+[ ! -e "$world/refuse" ] || { echo "Error: the site is locked"; exit 1; }
+mkdir -p "$iisWwwRoot/component" && echo machine > "$iisWwwRoot/component/Web.config"
+`
+	msdeploy = `#!/bin/sh
+[ "$1" = -verb:delete ] && [ $# = 2 ] || exit 64
+[ ! -e "$world/refuse-delete" ] || { echo "Error: in use" >&2; exit 1; }
+case "$2" in "-dest:iisApp=Default Web Site/component") rm -rf "$iisWwwRoot/component" ;; *) exit 64 ;; esac
+`
+)
+
+func component(t testing.TB) plugintest.Component {
+	t.Helper()
+	world, path := t.TempDir(), filepath.Join(t.TempDir(), "component")
+	write(t, filepath.Join(world, "msdeploy"), msdeploy)
+	write(t, filepath.Join(path, "Package/shop.deploy.cmd"), script)
+	write(t, filepath.Join(path, "Package/PackageTmp/Default.aspx"), "page")
+	write(t, filepath.Join(path, "Package/PackageTmp/bin/shop.dll"), "library")
+	write(t, filepath.Join(path, "Package/PackageTmp/Web.config"), "developer")
+	return plugintest.Component{Path: path, Container: "iis-webapplication", Properties: map[string]string{
+		"world": world, "msdeploy": filepath.Join(world, "msdeploy"), "iisWwwRoot": filepath.Join(world, "www root"),
+	}}
+}
+
+func write(t testing.TB, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// deployed returns the content of a file of the application.
+func deployed(c plugintest.Component, name string) string {
+	content, _ := os.ReadFile(filepath.Join(c.Properties["iisWwwRoot"], "component", name))
+	return strings.TrimSpace(string(content))
+}
+
+var config = plugintest.Config{
+	Type:   "iis-webapplication",
+	Plugin: Plugin{},
+	New:    func(t *testing.T) plugintest.Component { return component(t) },
+	Broken: func(t *testing.T) plugintest.Component {
+		c := component(t)
+		write(t, filepath.Join(c.Properties["world"], "refuse"), "")
+		return c
+	},
+	Running: func(_ *testing.T, c plugintest.Component) bool { return deployed(c, "Web.config") != "" },
+}
+
+func TestConformance(t *testing.T) { plugintest.Run(t, config) }
+
+func TestFiles(t *testing.T) {
+	f := plugintest.NewFixture(t, config, component(t))
+	f.Do(dysnomia.Activate)
+	for name, want := range map[string]string{"Default.aspx": "page", "bin/shop.dll": "library", "Web.config": "machine"} {
+		if got := deployed(f.Component, name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	write(t, filepath.Join(f.Path, "Package/PackageTmp/Default.aspx"), "new page")
+	f.Do(dysnomia.Activate)
+	if got := deployed(f.Component, "Default.aspx"); got != "new page" {
+		t.Errorf("after another activation: %q", got)
+	}
+}
+
+func TestFaults(t *testing.T) {
+	for want, spoil := range map[string]func(c plugintest.Component){
+		"iisWwwRoot is not set":          func(c plugintest.Component) { delete(c.Properties, "iisWwwRoot") },
+		"not an absolute path":           func(c plugintest.Component) { c.Properties["iisWwwRoot"] = "www" },
+		"the site is locked":             func(c plugintest.Component) { write(t, filepath.Join(c.Properties["world"], "refuse"), "") },
+		"there are 2 files *.deploy.cmd": func(c plugintest.Component) { write(t, filepath.Join(c.Path, "Package/other.deploy.cmd"), "") },
+		"there are 0 files *.deploy.cmd": func(c plugintest.Component) { _ = os.Remove(filepath.Join(c.Path, "Package/shop.deploy.cmd")) },
+		"find the deployment script":     func(c plugintest.Component) { _ = os.RemoveAll(filepath.Join(c.Path, "Package")) },
+		"bin: not a directory":           func(c plugintest.Component) { write(t, filepath.Join(c.Properties["iisWwwRoot"], "component/bin"), "") },
+		"undo the deployment: undeploy": func(c plugintest.Component) {
+			write(t, filepath.Join(c.Properties["world"], "refuse"), "")
+			write(t, filepath.Join(c.Properties["world"], "refuse-delete"), "")
+		},
+	} {
+		t.Run(want, func(t *testing.T) {
+			c := component(t)
+			c.Properties = maps.Clone(c.Properties)
+			spoil(c)
+			f := plugintest.NewFixture(t, config, c)
+			if err := f.Run(t.Context(), dysnomia.Activate); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("error: %v", err)
+			}
+			if active, err := f.State.IsActive(f.Container, f.Name()); err != nil || active {
+				t.Errorf("active: %t, %v", active, err)
+			}
+		})
+	}
+	t.Run("what cannot be undeployed stays active", func(t *testing.T) {
+		f := plugintest.NewFixture(t, config, component(t))
+		f.Do(dysnomia.Activate)
+		write(t, filepath.Join(f.Properties["world"], "refuse-delete"), "")
+		if err := f.Run(t.Context(), dysnomia.Deactivate); err == nil || !strings.Contains(err.Error(), "in use") {
+			t.Errorf("error: %v", err)
+		}
+		f.Expect("active")
+	})
+}
