@@ -86,6 +86,7 @@ func (c *call) failure(err error) *failure {
 			f.Text = strings.TrimSuffix(string(log), "\n") + "\n" + f.Text + "\n"
 		}
 	}
+	f.Detail = soapwire.NewDetail(f.Text)
 	return f
 }
 
