@@ -13,10 +13,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/disnix-go/disnix/dysnomia"
+	"github.com/disnix-go/disnix/dysnomia/plugins/lifecycle"
 )
 
 // Plugin starts and stops daemons. The container properties are:
@@ -49,29 +49,23 @@ func (Plugin) Activate(ctx context.Context, r *dysnomia.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := start(ctx, r, s); err != nil {
-		return errors.Join(err, deleteAccounts(context.WithoutCancel(ctx), r))
-	}
-	return r.State.MarkActive(r.Container, r.ComponentName, r.Component)
+	return lifecycle.Activate(ctx, r,
+		func(ctx context.Context) error { return start(ctx, r, s) },
+		func(context.Context) error { return forget(r) }) // start itself stops what it has started
 }
 
 func start(ctx context.Context, r *dysnomia.Request, s settings) error {
-	accounts := dysnomia.NewAccounts(r)
-	if err := accounts.AddGroups(ctx, r.Component); err != nil {
-		return err
-	}
-	if err := accounts.AddUsers(ctx, r.Component); err != nil {
-		return err
-	}
 	running, err := find(s)
 	if err != nil {
 		return err
 	}
 	if running != nil {
-		fmt.Fprintf(r.Stderr, "PID file: %s already exists and process %d runs, assuming that it was started already!\n", s.pidFile, running.pid)
-		return nil
+		return adopt(r, s, running)
 	}
 	if err := removeStale(r, s); err != nil {
+		return err
+	}
+	if err := remember(r, s); err != nil {
 		return err
 	}
 	session, err := r.RunProgram(ctx, dysnomia.Activate, s.program, s.arguments...)
@@ -85,6 +79,20 @@ func start(ctx context.Context, r *dysnomia.Request, s settings) error {
 		err = errors.Join(err, endSession(context.WithoutCancel(ctx), session, s.stopTimeout))
 	}
 	return err
+}
+
+// adopt takes the process of the PID file for that of the component, unless
+// another component has started it.
+func adopt(r *dysnomia.Request, s settings, running *running) error {
+	owner, err := otherOwner(r, s.pidFile)
+	if err != nil {
+		return err
+	}
+	if owner != "" {
+		return fmt.Errorf("start process %s: its PID file %s is that of %s: set pidFile, or runtimeDir, to another", s.program, s.pidFile, owner)
+	}
+	fmt.Fprintf(r.Stderr, "PID file: %s already exists and process %d runs, assuming that it was started already!\n", s.pidFile, running.pid)
+	return remember(r, s)
 }
 
 // await waits until the PID file names a running process.
@@ -128,26 +136,37 @@ func (s settings) notReady(problem error) error {
 // Deactivate stops the process and waits for its end; one that has ended
 // already is no error. Then users and groups are deleted.
 func (Plugin) Deactivate(ctx context.Context, r *dysnomia.Request) error {
-	s, err := readSettings(ctx, r)
+	s, err := remembered(r, func() (settings, error) { return readSettings(ctx, r) })
 	if err != nil {
 		return err
 	}
+	return lifecycle.Deactivate(ctx, r, func(ctx context.Context) error { return stop(ctx, r, s) })
+}
+
+func stop(ctx context.Context, r *dysnomia.Request, s settings) error {
 	running, err := find(s)
 	if err != nil {
 		return err
 	}
 	if running == nil {
 		fmt.Fprintf(r.Stderr, "No process of the PID file %s runs, assuming that it was stopped already!\n", s.pidFile)
-	} else if err := running.stop(ctx, r, s); err != nil {
+		return errors.Join(removeStale(r, s), forget(r))
+	}
+	owner, err := otherOwner(r, s.pidFile)
+	if err != nil {
+		return err
+	}
+	if owner != "" {
+		fmt.Fprintf(r.Stderr, "The process of the PID file %s is that of %s and goes on.\n", s.pidFile, owner)
+		return forget(r)
+	}
+	if err := running.stop(ctx, r, s); err != nil {
 		return err
 	}
 	if err := removeStale(r, s); err != nil {
 		return err
 	}
-	if err := deleteAccounts(ctx, r); err != nil {
-		return err
-	}
-	return r.State.UnmarkActive(r.Container, r.ComponentName)
+	return forget(r)
 }
 
 // removeStale removes the PID file of a process that does not run.
@@ -166,14 +185,6 @@ func removeStale(r *dysnomia.Request, s settings) error {
 	return nil
 }
 
-func deleteAccounts(ctx context.Context, r *dysnomia.Request) error {
-	accounts := dysnomia.NewAccounts(r)
-	if err := accounts.DeleteUsers(ctx, r.Component); err != nil {
-		return err
-	}
-	return accounts.DeleteGroups(ctx, r.Component)
-}
-
 // ShellHelp says how to look after the process by hand.
 func (Plugin) ShellHelp(r *dysnomia.Request) string {
 	s, err := readSettings(context.Background(), r)
@@ -187,17 +198,4 @@ func (Plugin) ShellHelp(r *dysnomia.Request) string {
   %s                    start the process
   kill "$(cat %[2]s)"   stop the process
 `, filepath.Base(r.Component), s.pidFile, s.program)
-}
-
-// seconds reads a property that is a number of seconds.
-func seconds(r *dysnomia.Request, name string, fallback time.Duration) (time.Duration, error) {
-	value := r.Properties[name]
-	if value == "" {
-		return fallback, nil
-	}
-	number, err := strconv.ParseUint(value, 10, 31)
-	if err != nil {
-		return 0, fmt.Errorf("read property %s of container %q: %q is not a number of seconds", name, r.Container, value)
-	}
-	return time.Duration(number) * time.Second, nil
 }

@@ -63,10 +63,15 @@ func determine(ctx context.Context, r *dysnomia.Request) (settings, error) {
 	if !filepath.IsAbs(s.pidFile) {
 		return s, fmt.Errorf("the PID file %q is not an absolute path", s.pidFile)
 	}
-	var timeoutErr, stopErr error
-	s.timeout, timeoutErr = seconds(r, "timeout", 10*time.Second)
-	s.stopTimeout, stopErr = seconds(r, "stopTimeout", 10*time.Second)
-	return s, errors.Join(timeoutErr, stopErr)
+	s.timeout, s.stopTimeout, err = timeouts(r)
+	return s, err
+}
+
+func timeouts(r *dysnomia.Request) (start, stop time.Duration, err error) {
+	const fallback = 10 * time.Second
+	start, startErr := r.Seconds("timeout", fallback)
+	stop, stopErr := r.Seconds("stopTimeout", fallback)
+	return start, stop, errors.Join(startErr, stopErr)
 }
 
 // specification reads the file in etc/dysnomia/process. Of several, the first
