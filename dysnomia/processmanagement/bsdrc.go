@@ -61,12 +61,12 @@ func (t *translation) bsdrc() {
 	b.WriteString(t.pidFunctions() + strings.Replace(stopFunction, "-TERM", "-"+stop, 1))
 	fmt.Fprintf(&b, `
 %[1]s_start() {
-if running; then echo "%[1]s is already running (process $pid)"; return 0; fi
+if running; then echo "%[1]s is already running (process $_pid)"; return 0; fi
 %[2]s}
 %[1]s_stop() { stop_process; }
-%[1]s_reload() { running && kill -%[3]s "$pid"; }
+%[1]s_reload() { running && kill -%[3]s "$_pid"; }
 %[1]s_status() {
-if running; then echo "%[1]s is running as pid $pid."; else echo "%[1]s is not running."; return 1; fi
+if running; then echo "%[1]s is running as pid $_pid."; else echo "%[1]s is not running."; return 1; fi
 }
 
 run_rc_command "$1"
@@ -92,17 +92,17 @@ func (t *translation) startBSDDaemon() string {
 	if t.Nice != "" {
 		nice = "nice -n " + t.Nice + " "
 	}
-	code := t.makeDirectory(filepath.Dir(t.pidFile())) + " || return\nrm -f \"$pid_file\"\n"
+	code := t.makeDirectory(filepath.Dir(t.pidFile())) + " || return\nrm -f \"$_pid_file\"\n"
 	if t.Foreground != "" && t.Daemon == "" {
 		log := t.logFile()
 		code += t.makeDirectory(filepath.Dir(log)) + " || return\n" +
-			nice + "daemon -p \"$pid_file\" -o " + shellQuote(log) + " "
+			nice + "daemon -p \"$_pid_file\" -o " + shellQuote(log) + " "
 		if t.User != "" {
 			code += "-u " + shellQuote(t.User) + " "
 		}
-		code += shellWords(append([]string{t.Foreground}, t.ForegroundArgs...)...)
+		code += t.command(t.Foreground, t.ForegroundArgs)
 	} else {
-		command := shellWords(append([]string{t.Daemon}, t.DaemonArgs...)...)
+		command := t.command(t.Daemon, t.DaemonArgs)
 		if t.User != "" {
 			command = "su -m " + shellQuote(t.User) + " -c " + shellQuote("exec "+command)
 		}

@@ -42,7 +42,11 @@ func draw(t *rapid.T) drawn {
 		d.Args = append(d.Args, hostile(t, fmt.Sprintf("argument %d", i)))
 	}
 	for i := range rapid.IntRange(0, 6).Draw(t, "variables") {
-		d.Environment[fmt.Sprintf("VARIABLE_%d", i)] = hostile(t, fmt.Sprintf("variable %d", i))
+		d.Environment[[]string{"VARIABLE", "pid", "state", "job", "PATH", "stopping"}[i]] = hostile(t, fmt.Sprintf("variable %d", i))
+	}
+	if path, ok := d.Environment["PATH"]; ok {
+		// Without any program for the script, but with those of the reporter.
+		d.Environment["PATH"] = "/nonexistent " + strings.ReplaceAll(path, ":", "") + ":/usr/bin:/bin"
 	}
 	return d
 }
@@ -252,7 +256,9 @@ func TestValuesOfPropertyLists(t *testing.T) {
 		if _, err := plist.Unmarshal(c.Files["Library/LaunchDaemons/org.nixos.p.plist"].Content, &read); err != nil {
 			rt.Fatal(err)
 		}
-		delete(read.EnvironmentVariables, "PATH")
+		if _, drawn := d.Environment["PATH"]; !drawn {
+			delete(read.EnvironmentVariables, "PATH")
+		}
 		if !slices.Equal(read.ProgramArguments[1:], d.Args) || !maps.Equal(read.EnvironmentVariables, d.Environment) {
 			rt.Fatalf("read as %q, not %q", read, d)
 		}

@@ -141,3 +141,9 @@ func TestRoughEdge_processmgmt13(t *testing.T) {
 		}
 	})
 }
+
+func TestPathOfTheProcessIsNotThatOfItsScript(t *testing.T) {
+	c := translate(t, `{"name": "p", "foregroundProcess": "/bin/p", "nice": 1, "initialize": "true", "environment": {"PATH": "/only/this"}}`, Settings{Manager: Supervisord, Dir: "/generated"})
+	contains(t, content(t, c, "libexec/p"), "export PATH="+systemPath+"\n",
+		"env PATH=/only/this /generated/p/libexec/initialize || exit\n", "exec nice -n 1 env PATH=/only/this /bin/p\n")
+}

@@ -44,7 +44,7 @@ func (t *translation) s6Longrun() {
 	t.add(dir+"type", "longrun\n")
 	t.s6Dependencies(dir)
 	script := "#!/bin/sh\n# Runs " + t.Name + " under supervision.\nexec 2>&1\n" + t.preamble(surroundings{}) +
-		"exec " + t.s6User() + shellWords(append([]string{t.Foreground}, t.ForegroundArgs...)...) + "\n"
+		"exec " + t.s6User() + t.command(t.Foreground, t.ForegroundArgs) + "\n"
 	t.script(dir+"run", script)
 	if t.extra.boolean("autoGenerateLogService", true) {
 		t.add(dir+"producer-for", t.Name+"-log\n")

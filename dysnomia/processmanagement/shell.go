@@ -50,7 +50,10 @@ func (t *translation) preamble(s surroundings) string {
 	var b strings.Builder
 	for _, v := range t.environment() {
 		value := shellQuote(v.value)
-		if _, given := t.Environment["PATH"]; v.name == "PATH" && s.inheritPath && !given {
+		if v.name == "PATH" && t.setsPath() {
+			// The script itself needs programs of the machine.
+			value = shellQuote(systemPath)
+		} else if v.name == "PATH" && s.inheritPath {
 			value += `"${PATH:+:$PATH}"`
 		}
 		fmt.Fprintf(&b, "export %s=%s\n", v.name, value)
@@ -59,12 +62,28 @@ func (t *translation) preamble(s surroundings) string {
 		fmt.Fprintf(&b, "umask %s\n", t.Umask)
 	}
 	if t.Initialize != "" {
-		fmt.Fprintf(&b, "%s || exit\n", shellQuote(t.initializeScript()))
+		fmt.Fprintf(&b, "%s || exit\n", t.command(t.initializeScript(), nil))
 	}
 	if t.Directory != "" {
 		fmt.Fprintf(&b, "cd %s || exit\n", shellQuote(t.Directory))
 	}
 	return b.String()
+}
+
+// setsPath reports whether the environment of the process says what PATH is.
+func (t *translation) setsPath() bool {
+	_, given := t.Environment["PATH"]
+	return given
+}
+
+// command returns the shell words of a command in the environment of the
+// process.
+func (t *translation) command(program string, args []string) string {
+	words := shellWords(append([]string{program}, args...)...)
+	if t.setsPath() {
+		return "env PATH=" + shellQuote(t.Environment["PATH"]) + " " + words
+	}
+	return words
 }
 
 // initializeScript adds the script that prepares the process. It is for bash
@@ -96,21 +115,21 @@ func (t *translation) asUser(changeUser bool) string {
 func (t *translation) foregroundScript(s surroundings, changeUser bool) string {
 	script := "#!/bin/sh\n# Runs " + t.Name + " in the foreground.\n" + t.preamble(s)
 	if t.Foreground != "" {
-		return script + "exec " + t.asUser(changeUser) + shellWords(append([]string{t.Foreground}, t.ForegroundArgs...)...) + "\n"
+		return script + "exec " + t.asUser(changeUser) + t.command(t.Foreground, t.ForegroundArgs) + "\n"
 	}
-	start := t.asUser(changeUser) + shellWords(append([]string{t.Daemon}, t.DaemonArgs...)...)
+	start := t.asUser(changeUser) + t.command(t.Daemon, t.DaemonArgs)
 	return script + t.pidFunctions() + `
-stopping=
+_stopping=
 forward() {
-    stopping=$1
-    if running; then kill -"$1" "$pid"; fi
+    _stopping=$1
+    if running; then kill -"$1" "$_pid"; fi
 }
 trap 'forward TERM' TERM
 trap 'forward INT' INT
-rm -f "$pid_file"
+rm -f "$_pid_file"
 ` + start + ` || exit
 await_start || exit
-if [ -n "$stopping" ]; then forward "$stopping"; fi
+if [ -n "$_stopping" ]; then forward "$_stopping"; fi
 while running; do
     sleep 1 &
     wait $!
@@ -118,27 +137,31 @@ done
 `
 }
 
-// pidFunctions returns shell functions about the process of the PID file.
+// pidFunctions returns shell functions about the process of the PID file. Their
+// variables have names that the environment of a process hardly has.
 func (t *translation) pidFunctions() string {
 	return fmt.Sprintf(`
-pid_file=%s
+_pid_file=%s
 running() {
-    pid=
-    if [ -r "$pid_file" ]; then read -r pid < "$pid_file" || [ -n "$pid" ] || return 1; fi
-    case "$pid" in '' | *[!0-9]*) return 1 ;; esac
-    kill -0 "$pid" 2> /dev/null
+    _pid=
+    if [ -r "$_pid_file" ]; then read -r _pid < "$_pid_file" || [ -n "$_pid" ] || return 1; fi
+    case "$_pid" in '' | *[!0-9]*) return 1 ;; esac
+    kill -0 "$_pid" 2> /dev/null || return 1
+    _state=
+    if [ -r "/proc/$_pid/stat" ]; then { read -r _state < "/proc/$_pid/stat"; } 2> /dev/null || return 1; fi
+    case "$_state" in *") Z "*) return 1 ;; esac # it has ended, but nobody has asked how
 }
-job=
+_job=
 await_start() {
-    tries=0
+    _tries=0
     until running; do
-        tries=$((tries + 1))
-        if [ $tries -gt %d ]; then
+        _tries=$((_tries + 1))
+        if [ $_tries -gt %d ]; then
             echo %s >&2
             return 1
         fi
         sleep 0.1
-        if [ -n "$job" ] && ! kill -0 "$job" 2> /dev/null && ! running; then
+        if [ -n "$_job" ] && ! kill -0 "$_job" 2> /dev/null && ! running; then
             echo %s >&2
             return 1
         fi
@@ -157,17 +180,17 @@ func (t *translation) startTimeout() int {
 // startDaemon returns shell code that starts the process in the background and
 // waits until it has written its PID file.
 func (t *translation) startDaemon() string {
-	code := t.makeDirectory(filepath.Dir(t.pidFile())) + " || exit\nrm -f \"$pid_file\"\n"
+	code := t.makeDirectory(filepath.Dir(t.pidFile())) + " || exit\nrm -f \"$_pid_file\"\n"
 	if t.Daemon != "" {
-		return code + t.asUser(true) + shellWords(append([]string{t.Daemon}, t.DaemonArgs...)...) + " || exit\nawait_start || exit\n"
+		return code + t.asUser(true) + t.command(t.Daemon, t.DaemonArgs) + " || exit\nawait_start || exit\n"
 	}
 	log := t.logFile()
 	code += t.makeDirectory(filepath.Dir(log)) + " || exit\n"
 	// The shell in between writes its own id, which is that of the process
 	// that it becomes.
-	return code + "setsid " + t.asUser(true) + `sh -c 'echo $$ > "$0" && exec "$@"' "$pid_file" ` +
-		shellWords(append([]string{t.Foreground}, t.ForegroundArgs...)...) +
-		" < /dev/null >> " + shellQuote(log) + " 2>&1 &\njob=$!\nawait_start || exit\n"
+	return code + "setsid " + t.asUser(true) + `sh -c 'echo $$ > "$0" && exec "$@"' "$_pid_file" ` +
+		t.command(t.Foreground, t.ForegroundArgs) +
+		" < /dev/null >> " + shellQuote(log) + " 2>&1 &\n_job=$!\nawait_start || exit\n"
 }
 
 // makeDirectory returns shell code that creates a directory if it is missing;

@@ -121,13 +121,13 @@ func (t *translation) activities(o *object) map[string]string {
 	}
 	name := shellQuote(oneLine(t.Process.Description))
 	activities := map[string]string{
-		"start": "if running; then echo " + name + "\" is already running (process $pid)\"; exit 0; fi\n" +
+		"start": "if running; then echo " + name + "\" is already running (process $_pid)\"; exit 0; fi\n" +
 			"echo \"Starting \"" + name + "\n" + t.preamble(surroundings{inheritPath: true}) + t.startDaemon(),
 		"stop":    "echo \"Stopping \"" + name + "\nstop_process || exit",
-		"reload":  "running || { echo " + name + "\" is not running\" >&2; exit 7; }\nkill -" + signal + " \"$pid\"",
+		"reload":  "running || { echo " + name + "\" is not running\" >&2; exit 7; }\nkill -" + signal + " \"$_pid\"",
 		"restart": "\"$0\" stop && \"$0\" start",
-		"status": "if running; then echo " + name + "\" is running (process $pid)\"; exit 0; fi\n" +
-			"echo " + name + "\" is not running\"\nif [ -e \"$pid_file\" ]; then exit 1; else exit 3; fi",
+		"status": "if running; then echo " + name + "\" is running (process $_pid)\"; exit 0; fi\n" +
+			"echo " + name + "\" is not running\"\nif [ -e \"$_pid_file\" ]; then exit 1; else exit 3; fi",
 	}
 	instructions := o.object("instructions")
 	for key := range instructions {
@@ -153,17 +153,17 @@ func (t *translation) activities(o *object) map[string]string {
 // stopFunction ends the process with SIGTERM and, if that does not help
 // within ten seconds, SIGKILL.
 const stopFunction = `stop_process() {
-    tries=0
+    _tries=0
     while running; do
-        case $tries in
-        0) kill -TERM "$pid" ;;
-        100) kill -KILL "$pid" ;;
-        150) echo "Process $pid has not ended." >&2; return 1 ;;
+        case $_tries in
+        0) kill -TERM "$_pid" ;;
+        100) kill -KILL "$_pid" ;;
+        150) echo "Process $_pid has not ended." >&2; return 1 ;;
         esac
-        tries=$((tries + 1))
+        _tries=$((_tries + 1))
         sleep 0.1
     done
-    rm -f "$pid_file"
+    rm -f "$_pid_file"
 }
 `
 

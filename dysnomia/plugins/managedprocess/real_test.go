@@ -85,7 +85,7 @@ func TestSupervisord(t *testing.T) {
 		t.Fatal(err)
 	}
 	description := func(out, program string) string {
-		return fmt.Sprintf(`{"name": "prog", "foregroundProcess": %q, "args": ["a ;b %%(x)s", "c'\"#"], "environment": {"SETTING": "50%% ; $HOME", "OUT": %q}, "overrides": {"supervisord": {"startsecs": 0}}}`, program, out)
+		return fmt.Sprintf(`{"name": "prog", "foregroundProcess": %q, "args": ["a ;b %%(x)s", "c'\"#"], "environment": {"SETTING": "50%% ; $HOME", "OUT": %q}, "overrides": {"supervisord": {"startsecs": 0, "stopwaitsecs": 1}}}`, program, out)
 	}
 	supervised := func(t *testing.T, program string) plugintest.Component {
 		t.Helper()

@@ -24,7 +24,7 @@ func TestRoughEdge_processmgmt1(t *testing.T) {
 		f := plugintest.NewFixture(t, with(&recorder{}), component(t, "sysvinit", sleeper))
 		f.Properties["runtimeDir"], f.Properties["logDir"] = "/r", "/l"
 		f.Do(dysnomia.Activate)
-		if s := script(t, f); !strings.Contains(s, "pid_file=/r/sleeper.pid") || !strings.Contains(s, "/l/nixproc-sleeper.log") {
+		if s := script(t, f); !strings.Contains(s, "_pid_file=/r/sleeper.pid") || !strings.Contains(s, "/l/nixproc-sleeper.log") {
 			t.Error(s)
 		}
 	})
