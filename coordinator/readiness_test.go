@@ -44,7 +44,7 @@ func readyConfiguration(version int) *models.Manifest {
 	return m
 }
 
-const readyArgument = `dysnomiaReadiness={"tcp":"5432","timeout":5}`
+var readyArgument = (&models.Readiness{TCP: "5432", Timeout: 5}).Argument()
 
 func TestReadinessIsHandedOver(t *testing.T) {
 	s := newSite(t)

@@ -2,6 +2,7 @@ package dysnomia
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,8 +14,9 @@ import (
 )
 
 // ReadinessProperty is the name under which a coordinator hands over what an
-// activation has to wait for. It is evaluated by the host and never reaches a
-// module. The original's host passes it on like any property, which does no
+// activation has to wait for: JSON, or JSON in base64 for URLs without padding,
+// which no shell on the way can spoil. It is evaluated by the host and never
+// reaches a module. The original's host passes it on like any property, which does no
 // harm.
 const ReadinessProperty = "dysnomiaReadiness"
 
@@ -49,6 +51,13 @@ func takeReadiness(vars, properties map[string]string) (*readiness, error) {
 	delete(properties, ReadinessProperty)
 	if text == "" {
 		return nil, nil
+	}
+	if !strings.HasPrefix(text, "{") {
+		decoded, err := base64.RawURLEncoding.DecodeString(text)
+		if err != nil {
+			return nil, fmt.Errorf("read what the activation has to wait for (%s): it is neither JSON nor JSON in base64: %w", ReadinessProperty, err)
+		}
+		text = string(decoded)
 	}
 	ready := new(readiness)
 	decoder := json.NewDecoder(strings.NewReader(text))

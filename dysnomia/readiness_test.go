@@ -2,6 +2,7 @@ package dysnomia
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -101,6 +102,8 @@ func TestReadiness(t *testing.T) {
 		"all but one":                      {`{"tcp":"` + address.Port() + `","http":"` + web.URL + `/ready","exec":["false"],"timeout":1}`, "the success of false"},
 		"what is no JSON":                  {`soon`, "read what the activation has to wait for"},
 		"what an older host does not know": {`{"udp":"53"}`, "udp"},
+		"an encoded property":              {base64.RawURLEncoding.EncodeToString([]byte(`{"tcp":"` + address.Port() + `"}`)), ""},
+		"an encoded property that is not":  {"e30=", "neither JSON nor JSON in base64"},
 		"nothing":                          {`{"timeout":3}`, "nothing to wait for"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,13 +36,15 @@ const ReadinessArgument = "dysnomiaReadiness"
 const maxTimeout = 24 * 60 * 60
 
 // Argument returns the argument of an activation, as key=value. The value is
-// JSON.
+// JSON in base64 for URLs (RFC 4648, section 5) without padding: so it also
+// survives clients that give it to a shell without quotes, as the original's do
+// (observed 13).
 func (r *Readiness) Argument() string {
 	text, err := json.Marshal(r)
 	if err != nil {
 		panic(err) // strings and numbers always have a notation
 	}
-	return ReadinessArgument + "=" + string(text)
+	return ReadinessArgument + "=" + base64.RawURLEncoding.EncodeToString(text)
 }
 
 // NewReadiness reads what a model says. All its mistakes are reported, each

@@ -2,7 +2,9 @@ package models_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
+	"os/exec"
 	"reflect"
 	"strings"
 	"testing"
@@ -35,7 +37,11 @@ func TestNewReadiness(t *testing.T) {
 			}
 			var argument models.Readiness
 			value, ok := strings.CutPrefix(got.Argument(), "dysnomiaReadiness=")
-			if err := json.Unmarshal([]byte(value), &argument); err != nil || !ok || !reflect.DeepEqual(argument, test.want) {
+			text, err := base64.RawURLEncoding.DecodeString(value)
+			if err == nil {
+				err = json.Unmarshal(text, &argument)
+			}
+			if err != nil || !ok || !reflect.DeepEqual(argument, test.want) {
 				t.Errorf("argument %s: %v", got.Argument(), err)
 			}
 		})
@@ -124,4 +130,16 @@ func TestReadinessInDocuments(t *testing.T) {
 			t.Errorf("%v, want %s in:\n%s", err, name, out.String())
 		}
 	}
+}
+
+func TestRoughEdge_observed13(t *testing.T) {
+	t.Run("observed 13: what a shell on the way makes of quotes and $ cannot spoil it", func(t *testing.T) {
+		argument := (&models.Readiness{TCP: "1", HTTP: "http://x/?a=$HOME&b={1,2}", Exec: []string{`"$(id)"`, "`id`"}}).Argument()
+		for _, shell := range []string{"sh", "bash"} {
+			out, err := exec.Command(shell, "-c", "printf '<%s>' "+argument).Output()
+			if err != nil || string(out) != "<"+argument+">" {
+				t.Errorf("%s: %s, %v", shell, out, err)
+			}
+		}
+	})
 }

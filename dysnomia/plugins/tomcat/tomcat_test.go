@@ -1,6 +1,7 @@
 package tomcat
 
 import (
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -26,6 +27,11 @@ var shared struct {
 }
 
 func TestMain(m *testing.M) {
+	// The tests wait for the server, not for the processor.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	if shared.Server != nil {
 		shared.Stop()
