@@ -137,3 +137,70 @@ func TestTargetThatIsGoneForGood(t *testing.T) {
 	}
 	s.coordinator.Run(t, "disnix-env", "--list-generations")
 }
+
+const slowServices = `{ ... }: {
+  slow = {
+    name = "slow";
+    type = "wrapper";
+    pkg = derivation {
+      name = "slow";
+      system = builtins.currentSystem;
+      builder = "/bin/sh";
+      PATH = "/bin:/usr/bin";
+      script = ''
+        #!/bin/sh
+        test "$1" = activate || exit 0
+        echo begin >> /root/log
+        while test ! -e /root/go; do sleep 0.1; done
+        echo end >> /root/log
+      '';
+      args = [ "-c" "mkdir -p $out/bin; echo \"$script\" > $out/bin/wrapper; chmod +x $out/bin/wrapper" ];
+    };
+  };
+}
+`
+
+// TestActivationOutlivesItsCoordinator kills a coordinator in the middle of an
+// activation. That is completed on the target, and the activation by which the
+// next coordinator makes sure of it does not begin before.
+func TestActivationOutlivesItsCoordinator(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	s := &system{Lab: l, coordinator: l.Host("coordinator"), nodes: map[string]*lab.Host{"node1": l.Host("node1")}}
+	node := s.nodes["node1"]
+	s.coordinator.Run(t, "mkdir", "/root/slow")
+	for name, content := range map[string]string{
+		"services.nix":       slowServices,
+		"infrastructure.nix": `{ node1 = { properties.hostname = "node1"; containers.wrapper = { }; }; }`,
+		"distribution.nix":   `{ infrastructure }: { slow = [ infrastructure.node1 ]; }`,
+	} {
+		s.coordinator.WriteFile(t, "/root/slow/"+name, content, 0o644)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		_, _, err := s.coordinator.Try(t, "env", "--chdir=/root/slow", "disnix-env", "-s", "services.nix", "-i", "infrastructure.nix", "-d", "distribution.nix")
+		ended <- err
+	}()
+	log := func() string {
+		stdout, _, _ := node.Try(t, "cat", "/root/log")
+		return strings.Join(strings.Fields(stdout), " ")
+	}
+	eventually(t, "the activation has begun", func() bool { return log() == "begin" })
+	s.coordinator.Run(t, "kill", "-KILL", strings.TrimSpace(s.coordinator.Run(t, "pgrep", "-x", "disnix-env")))
+	if err := <-ended; err == nil {
+		t.Fatal("the coordinator was not killed")
+	}
+	output, err := s.during(t, "Taking over the lock", func() {
+		if got := log(); got != "begin" {
+			t.Errorf("the activation is repeated while the first one still runs: %s", got)
+		}
+		node.Run(t, "touch", "/root/go")
+	}, []string{"disnix-env", "--resume"})
+	if err != nil {
+		t.Fatalf("resume: %v\n%s", err, output)
+	}
+	if got := log(); got != "begin end begin end" {
+		t.Errorf("the activations overlap, or were cut off: %s", got)
+	}
+	s.requireUnlocked(t)
+}
