@@ -137,3 +137,23 @@ func TestRoughEdge_observed23(t *testing.T) {
 		}
 	})
 }
+
+func TestRoughEdge_modules29(t *testing.T) {
+	s := sharedServer(t)
+	t.Run("modules 29, item 14: a program is stopped although the component has changed", func(t *testing.T) {
+		f := fixture(t, s, component(t, s, sleeper))
+		f.Do(dysnomia.Activate)
+		name := programOf(f.Component)
+		conf := filepath.Join(f.Path, "conf.d", name+".conf")
+		if err := os.Rename(conf, filepath.Join(filepath.Dir(conf), "renamed.conf")); err != nil {
+			t.Fatal(err)
+		}
+		f.Do(dysnomia.Deactivate)
+		if state := s.status(t, name); state != "" {
+			t.Errorf("it is still %s", state)
+		}
+		if _, err := os.Lstat(filepath.Join(s.targetDir(), name+".conf")); err == nil {
+			t.Error("the link is left")
+		}
+	})
+}

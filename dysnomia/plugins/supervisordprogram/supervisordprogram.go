@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/disnix-go/disnix/dysnomia"
@@ -166,7 +168,7 @@ func (s *supervision) stop(ctx context.Context) error {
 	if len(placed) == 0 {
 		return linkdir.Remove(s.r, s.entries)
 	}
-	groups, err := groupsOf(sources(placed))
+	groups, err := groupsOfInstalled(placed)
 	if err != nil {
 		return err
 	}
@@ -187,6 +189,22 @@ func (s *supervision) undo(ctx context.Context) error {
 		return errors.Join(err, linkdir.Remove(s.r, s.entries))
 	}
 	return nil
+}
+
+// groupsOfInstalled copes with files that the component does not have any more:
+// by convention, they have the name of their program.
+func groupsOfInstalled(placed []linkdir.Entry) ([]string, error) {
+	var there []linkdir.Entry
+	var groups []string
+	for _, entry := range placed {
+		if _, err := os.Stat(entry.Source); errors.Is(err, fs.ErrNotExist) {
+			groups = append(groups, strings.TrimSuffix(entry.Name(), ".conf"))
+		} else {
+			there = append(there, entry)
+		}
+	}
+	defined, err := groupsOf(sources(there))
+	return append(groups, defined...), err
 }
 
 func sources(entries []linkdir.Entry) []string {

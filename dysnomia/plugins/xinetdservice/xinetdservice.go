@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -112,7 +113,12 @@ func (d *deployment) stop(ctx context.Context) error {
 	if len(placed) == 0 {
 		return linkdir.Remove(d.r, d.entries)
 	}
-	services, err := d.services(placed)
+	// What the component does not have any more cannot be waited for.
+	there := slices.DeleteFunc(placed, func(e linkdir.Entry) bool {
+		_, err := os.Stat(e.Source)
+		return err != nil
+	})
+	services, err := d.services(there)
 	if err != nil {
 		return err
 	}

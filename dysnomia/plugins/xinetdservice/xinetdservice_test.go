@@ -203,6 +203,28 @@ func TestRoughEdge_modules25(t *testing.T) {
 	})
 }
 
+func TestRoughEdge_modules29(t *testing.T) {
+	s := startServer(t)
+	t.Run("modules 29, item 14: a service is stopped although the component has changed", func(t *testing.T) {
+		f := plugintest.NewFixture(t, config(s), component(t, s, greeter))
+		f.Do(dysnomia.Activate)
+		file := filepath.Join(f.Path, "etc/xinetd.d/greeter-"+f.Properties["port"])
+		if err := os.Rename(file, file+"-renamed"); err != nil {
+			t.Fatal(err)
+		}
+		f.Do(dysnomia.Deactivate)
+		if links, err := os.ReadDir(s.targetDir()); err != nil || len(links) > 0 {
+			t.Errorf("left: %v, %v", links, err)
+		}
+		err := await.Until(t.Context(), "the service to end", time.Minute, func(context.Context) (bool, string, error) {
+			return greeting(f.Component) == "", "", nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestServerIsNotRunning(t *testing.T) {
 	s := startServer(t)
 	f := plugintest.NewFixture(t, config(s), component(t, s, greeter))
