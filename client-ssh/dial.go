@@ -159,6 +159,9 @@ func open(ctx context.Context, s *settings, via *ssh.Client, address string) (ne
 	default:
 		conn, err = via.DialContext(ctx, "tcp", address)
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		<-ctx.Done() // the dialer looks at the clock itself
+	}
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}

@@ -118,7 +118,12 @@ func (l *Lab) build() {
 		l.compile()
 		return
 	}
-	if err := os.WriteFile(l.path("disnix"), programs.content, 0o755); err != nil {
+	// A process that is started meanwhile would keep the file open for
+	// writing, so that it cannot be run.
+	syscall.ForkLock.RLock()
+	err := os.WriteFile(l.path("disnix"), programs.content, 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		l.t.Fatalf("copy the programs to the lab: %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 // TestUnprivilegedUser logs in at the targets as a user who may only talk to
 // disnix-service.
 func TestUnprivilegedUser(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	for _, node := range s.nodes {
 		node.Run(t, "disnix-service", "--daemon")
@@ -40,6 +41,7 @@ func TestUnprivilegedUser(t *testing.T) {
 // TestRoughEdge_protocol7 uploads with another user than that of the
 // coordinator.
 func TestRoughEdge_protocol7(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	node1 := s.nodes["node1"]
 	node1.Run(t, "disnix-service", "--daemon")

@@ -5,6 +5,7 @@ import "testing"
 // TestCoordinatorKilled kills the coordinator in phases in which targets are
 // locked: one command completes or undoes the upgrade, and leaves no locks.
 func TestCoordinatorKilled(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ fault, command, greeting string }{
 		"lock":       {"target/lock/done#2:kill", "--abort", "Hello"},
 		"activation": {"target/activate/done:kill", "--resume", "Good morning"},

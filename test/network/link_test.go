@@ -16,6 +16,7 @@ const noticed = time.Minute
 // of an upgrade that come before the transition: nothing changes, and the same
 // command completes the upgrade as soon as the target is back.
 func TestLinkCutBeforeTransition(t *testing.T) {
+	t.Parallel()
 	// The coordinator waits at a fault point, so that the link is cut before
 	// the operation begins but after the phase was announced.
 	for phase, c := range map[string]struct{ announced, fault string }{
@@ -47,6 +48,7 @@ func TestLinkCutBeforeTransition(t *testing.T) {
 // locked and services are changed: one command, when the target is back,
 // completes or undoes the upgrade, and leaves no locks.
 func TestLinkCutDuringTransition(t *testing.T) {
+	t.Parallel()
 	activation := [2]string{"Executing activation of services", "target/activate:delay=2s"}
 	set := [2]string{"Setting profiles", "target/set:delay=2s"}
 	for name, c := range map[string]struct {

@@ -50,6 +50,7 @@ func on(infrastructure string, command []string) []string {
 // the client-interface command line. The upgrade goes other ways than the
 // installation.
 func TestMixedClientInterfaces(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	for _, node := range s.nodes {
 		node.Run(t, "disnix-service", "--daemon")
@@ -90,6 +91,7 @@ func TestMixedClientInterfaces(t *testing.T) {
 // TestAddresses deploys to targets that are named by IPv6 addresses, with and
 // without a port.
 func TestAddresses(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	node1, node2, node3 := s.nodes["node1"], s.nodes["node2"], s.nodes["node3"]
 	node2.Run(t, "/usr/sbin/sshd", "-E", lab.SSHLog, "-o", "PidFile=none", "-p", "2222")
@@ -111,6 +113,7 @@ func TestAddresses(t *testing.T) {
 // TestTwoTargetsOnOneMachine has two targets on one machine: each has its own
 // profile and lock.
 func TestTwoTargetsOnOneMachine(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	model := s.infrastructure(t, map[string]string{
 		"node1": `properties.hostname = "node1";`,

@@ -14,6 +14,7 @@ import (
 // processes but what manages them. Deploying without --upgrade starts what is
 // not there, and leaves alone what runs.
 func TestKilledProcess(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	node1 := s.nodes["node1"]
 	s.coordinator.Run(t, deployment(first, "Hello")...)
@@ -45,6 +46,7 @@ func TestKilledProcess(t *testing.T) {
 // TestSilentPeer cuts the link of a target while an activity is under way:
 // nobody is told, and still the client gives up within 15 s.
 func TestSilentPeer(t *testing.T) {
+	t.Parallel()
 	const within = 15 * time.Second
 	for mode, spoil := range map[string]func(*testing.T, *system, *lab.Host){
 		"session":  func(*testing.T, *system, *lab.Host) {},

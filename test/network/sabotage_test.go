@@ -158,6 +158,7 @@ var sabotages = []sabotage{
 // it should: the error says which, what was attempted and what to do, nothing
 // has changed, and nothing stays locked.
 func TestSabotagedTarget(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	node2 := s.nodes["node2"]
 	s.coordinator.Run(t, deployment(first, "Hello")...)

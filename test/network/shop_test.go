@@ -58,6 +58,7 @@ func (s shop) require(t *testing.T, version int) {
 // upgrade that moves state. One command then completes it, or undoes it;
 // before the locks, nothing has been changed, and the upgrade can be repeated.
 func TestCoordinatorKilledInEachPhase(t *testing.T) {
+	t.Parallel()
 	phases := []struct{ name, fault string }{
 		{"build", ""},
 		{"distribution", "target/import/done:kill"},
@@ -146,6 +147,7 @@ func (s shop) await(t *testing.T, command ...string) {
 // state, in the middle of the transition. When it is back, one command
 // completes the upgrade, or undoes it.
 func TestPowerCutDuringDeployment(t *testing.T) {
+	t.Parallel()
 	for command, result := range map[string]int{"--resume": 2, "--abort": 1} {
 		t.Run(command, func(t *testing.T) {
 			t.Parallel()
