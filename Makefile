@@ -39,12 +39,12 @@ test: setup setup-race setup-plugins setup-process-managers setup-web setup-data
 	GORACE=atexit_sleep_ms=0 $(GO) test -race $(GOTESTFLAGS) ./...
 
 bench:
-	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v /test/network$$)
+	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v -e /test/network$$ -e /test/stafftracker$$)
 
 # Deployments and transfers over SSH, measured from outside on hosts of the test
 # lab. It needs root.
-bench-network: setup setup-lab
-	$(GO) test -run '^$$' -bench . -benchtime 3x ./test/network
+bench-network: setup setup-lab setup-stafftracker
+	$(GO) test -run '^$$' -bench . -benchtime 3x ./test/network ./test/stafftracker
 
 lint:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
@@ -85,7 +85,7 @@ setup-stafftracker:
 	@scripts/install-missing mariadbd:mariadb-server-core mariadb:mariadb-client-core mariadb-dump:mariadb-client xz:xz-utils \
 		java:default-jre-headless /usr/share/tomcat10/bin/catalina.sh:tomcat10-common \
 		/usr/share/java/mariadb-java-client.jar:libmariadb-java \
-		supervisord:supervisor perl:perl curl:curl
+		supervisord:supervisor perl:perl curl:curl zstd:zstd
 
 # What the tests of disnix-service need: a bus and other programs that use it.
 setup-bus:

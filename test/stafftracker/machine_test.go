@@ -12,7 +12,7 @@ import (
 // tells of. Elsewhere, the operating system would start them.
 type machine struct {
 	*lab.Host
-	t *testing.T
+	t testing.TB
 }
 
 // password is that of the account with which the web applications read the
