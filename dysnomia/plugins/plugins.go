@@ -13,6 +13,7 @@ import (
 	"github.com/disnix-go/disnix/dysnomia/plugins/launchddaemon"
 	"github.com/disnix-go/disnix/dysnomia/plugins/managedprocess"
 	"github.com/disnix-go/disnix/dysnomia/plugins/mysqldatabase"
+	"github.com/disnix-go/disnix/dysnomia/plugins/nixosconfiguration"
 	"github.com/disnix-go/disnix/dysnomia/plugins/postgresqldatabase"
 	"github.com/disnix-go/disnix/dysnomia/plugins/process"
 	"github.com/disnix-go/disnix/dysnomia/plugins/s6rcservice"
@@ -50,6 +51,7 @@ func Builtin() map[string]dysnomia.Plugin {
 		"wrapper":                wrapper.Plugin{},
 		"xinetd-service":         xinetdservice.Plugin{},
 	}
+	builtin["nixos-configuration"] = nixosconfiguration.Plugin{Plugins: builtin}
 	builtin["managed-process"] = managedprocess.Plugin{Plugins: builtin}
 	return builtin
 }
