@@ -86,11 +86,9 @@ func TestSupervisorctl(t *testing.T) {
 	f.Properties["supervisorctl"] = "supervisorctl"
 	f.Do(dysnomia.Activate)
 	f.Expect("active")
-	s.ctl(t, "stop", programOf(f.Component))
-	f.Do(dysnomia.Activate)
-	f.Expect("active")
 	f.Do(dysnomia.Deactivate)
 	f.Expect("")
+	f.Properties["supervisorctl"] = ""
 	broken := fixture(t, s, component(t, s, failing))
 	broken.Properties["supervisorctl"] = "supervisorctl"
 	fails(t, broken, "FATAL", "the reason")
