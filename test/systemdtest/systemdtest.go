@@ -62,6 +62,9 @@ func Start() (*Manager, error) {
 		"CGROUPS=" + strings.Join(m.cgroups, " "),
 	}
 	m.cmd.Stderr = os.Stderr
+	// The signal survives all the execs, so that systemd ends with a test that
+	// is killed.
+	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := m.cmd.Start(); err != nil {
 		m.Close()
 		return nil, err

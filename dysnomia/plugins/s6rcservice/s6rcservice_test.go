@@ -262,6 +262,37 @@ func TestRoughEdge_modules9(t *testing.T) {
 	})
 }
 
+func TestRoughEdge_modules29(t *testing.T) {
+	s := startServer(t)
+	t.Run("modules 29, item 3: the rollback knows the component", func(t *testing.T) {
+		fails(t, fixture(t, s, longrun("exit 3")), "its process has ended")
+	})
+	t.Run("modules 29, item 14: a service of another component is not touched", func(t *testing.T) {
+		f := fixture(t, s, longrun(sleeper))
+		f.Do(dysnomia.Activate)
+		other := fixture(t, s, map[string]string{f.Properties["name"] + "/type": "longrun\n", f.Properties["name"] + "/run": "#!/bin/sh\n"})
+		renamed := filepath.Join(filepath.Dir(other.Path), "another")
+		if err := os.Rename(other.Path, renamed); err != nil {
+			t.Fatal(err)
+		}
+		other.Path, other.State = renamed, f.State
+		fails(t, other, "another component needs")
+		other.Do(dysnomia.Deactivate)
+		f.Expect("active")
+		f.Do(dysnomia.Deactivate)
+	})
+	t.Run("modules 29, item 14: a service is stopped although the component has changed", func(t *testing.T) {
+		f := fixture(t, s, longrun(sleeper))
+		f.Do(dysnomia.Activate)
+		dir := filepath.Join(f.Path, "etc/s6/sv", f.Properties["name"])
+		if err := os.Rename(dir, dir+"-renamed"); err != nil {
+			t.Fatal(err)
+		}
+		f.Do(dysnomia.Deactivate)
+		f.Expect("")
+	})
+}
+
 func TestSvscanIsNotRunning(t *testing.T) {
 	s := &server{dir: t.TempDir()}
 	f := fixture(t, s, longrun(sleeper))

@@ -205,6 +205,27 @@ func TestRoughEdge_modules25(t *testing.T) {
 
 func TestRoughEdge_modules29(t *testing.T) {
 	s := startServer(t)
+	t.Run("modules 29, item 3: the rollback knows the component", func(t *testing.T) {
+		fails(t, plugintest.NewFixture(t, config(s), broken(t, s)), "wait for xinetd to listen")
+	})
+	t.Run("modules 29, item 14: a service of another component is not touched", func(t *testing.T) {
+		f := plugintest.NewFixture(t, config(s), component(t, s, greeter))
+		f.Do(dysnomia.Activate)
+		other := plugintest.NewFixture(t, config(s), component(t, s, greeter))
+		own := filepath.Join(other.Path, "etc/xinetd.d")
+		if err := os.Rename(filepath.Join(own, "greeter-"+other.Properties["port"]), filepath.Join(own, "greeter-"+f.Properties["port"])); err != nil {
+			t.Fatal(err)
+		}
+		renamed := filepath.Join(filepath.Dir(other.Path), "another")
+		if err := os.Rename(other.Path, renamed); err != nil {
+			t.Fatal(err)
+		}
+		other.Path, other.State = renamed, f.State
+		fails(t, other, "another component needs")
+		other.Do(dysnomia.Deactivate)
+		f.Expect("active")
+		f.Do(dysnomia.Deactivate)
+	})
 	t.Run("modules 29, item 14: a service is stopped although the component has changed", func(t *testing.T) {
 		f := plugintest.NewFixture(t, config(s), component(t, s, greeter))
 		f.Do(dysnomia.Activate)
