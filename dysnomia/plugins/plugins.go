@@ -12,6 +12,7 @@ import (
 	"github.com/disnix-go/disnix/dysnomia/plugins/iis"
 	"github.com/disnix-go/disnix/dysnomia/plugins/launchddaemon"
 	"github.com/disnix-go/disnix/dysnomia/plugins/managedprocess"
+	"github.com/disnix-go/disnix/dysnomia/plugins/mssqldatabase"
 	"github.com/disnix-go/disnix/dysnomia/plugins/mysqldatabase"
 	"github.com/disnix-go/disnix/dysnomia/plugins/nixosconfiguration"
 	"github.com/disnix-go/disnix/dysnomia/plugins/postgresqldatabase"
@@ -40,6 +41,7 @@ func Builtin() map[string]dysnomia.Plugin {
 		"generic-webapplication": webapplication.Plugin{Module: "generic-webapplication"},
 		"iis-webapplication":     iis.Plugin{},
 		"nginx-webapplication":   webapplication.Plugin{Module: "nginx-webapplication"},
+		"mssql-database":         mssqldatabase.Plugin{},
 		"mysql-database":         mysqldatabase.Plugin{},
 		"postgresql-database":    postgresqldatabase.Plugin{},
 		"process":                process.Plugin{},
