@@ -20,10 +20,16 @@ import (
 // it has answered.
 const replyTime = 25 * time.Second
 
+// maxCalls is how many calls may wait for their replies at once. The bus
+// refuses more than 128 for one connection; jobs run after the reply, so it is
+// no limit for them.
+const maxCalls = 64
+
 // Client is the contract over one connection to the bus.
 type Client struct {
 	conn   *dbus.Conn
 	object dbus.BusObject
+	calls  chan struct{} // one for each call that waits for its reply
 
 	mu     sync.Mutex
 	owner  string // unique name of the service, empty if it is not running
@@ -45,7 +51,7 @@ func Connect(ctx context.Context, sessionBus bool) (*Client, error) {
 	if sessionBus {
 		bus, connect = "session", dbus.ConnectSessionBus
 	}
-	c := &Client{jobs: make(map[int32]chan outcome)}
+	c := &Client{calls: make(chan struct{}, maxCalls), jobs: make(map[int32]chan outcome)}
 	conn, err := connect(dbus.WithSignalHandler(c))
 	if err != nil {
 		return nil, fmt.Errorf("Cannot connect to %s bus! Reason: %w", bus, err)
@@ -192,6 +198,12 @@ func (c *Client) forget(id int32) {
 
 // call calls a method of the service.
 func (c *Client) call(ctx context.Context, method string, args ...any) *dbus.Call {
+	select {
+	case c.calls <- struct{}{}:
+		defer func() { <-c.calls }()
+	case <-ctx.Done():
+		return &dbus.Call{Err: context.Cause(ctx)}
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, replyTime, errNoReply)
 	defer cancel()
 	call := c.object.CallWithContext(ctx, dbuswire.Interface+"."+method, 0, args...)

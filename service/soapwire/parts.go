@@ -1,6 +1,7 @@
 package soapwire
 
 import (
+	"bufio"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ const maxParts = 100_000
 type parts struct {
 	reader     *multipart.Reader // nil if the message is not multipart
 	source     *rememberingReader
+	buffer     *bufio.Reader  // below source; given back when it is closed
 	references map[string]int // how often the envelope mentions a part
 	early      map[string]spooled
 	count      int
@@ -184,6 +186,13 @@ func (p *parts) close() error {
 	if p.file != nil {
 		errs = append(errs, p.file.Close())
 		p.file = nil
+	}
+	// Whoever was given a part may still be reading.
+	if p.buffer != nil && len(p.references) == 0 {
+		p.reader = nil
+		p.buffer.Reset(nil)
+		bodyBuffers.Put(p.buffer)
+		p.buffer = nil
 	}
 	if p.release != nil {
 		errs = append(errs, p.release())

@@ -10,6 +10,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"strings"
+	"sync"
 )
 
 // envelope is the XML of a message that is received.
@@ -20,6 +21,9 @@ type envelope struct {
 	// strict says that the envelope must be of that version.
 	strict bool
 }
+
+// bodyBuffers are what multipart messages are read through.
+var bodyBuffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 128<<10) }}
 
 const statusTooLarge = http.StatusRequestEntityTooLarge
 
@@ -48,7 +52,11 @@ func (p *parts) root(header http.Header, body io.Reader) (envelope, error) {
 	if parameters["boundary"] == "" {
 		return e, unsupported("the Content-Type has no boundary")
 	}
-	p.source = &rememberingReader{Reader: e.Reader}
+	// The parts are read in small pieces, which must not become small reads of
+	// the connection.
+	p.buffer = bodyBuffers.Get().(*bufio.Reader)
+	p.buffer.Reset(e.Reader)
+	p.source = &rememberingReader{Reader: p.buffer}
 	p.reader = multipart.NewReader(p.source, parameters["boundary"])
 	e.Reader, err = p.envelopePart(trimID(parameters["start"]))
 	return e, err
