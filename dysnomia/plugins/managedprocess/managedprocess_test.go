@@ -152,8 +152,8 @@ func generatedDirs(t *testing.T, f *plugintest.Fixture) []string {
 	return dirs
 }
 
-func TestWhatWasGeneratedIsUsedForDeactivation(t *testing.T) {
-	t.Run("after the component and the properties have changed", func(t *testing.T) {
+func TestRoughEdge_modules4(t *testing.T) {
+	t.Run("modules 4: what was generated is used after the component and the properties have changed", func(t *testing.T) {
 		p := &recorder{}
 		f := plugintest.NewFixture(t, with(p), component(t, "systemd", sleeper))
 		f.Do(dysnomia.Activate)
@@ -167,7 +167,7 @@ func TestWhatWasGeneratedIsUsedForDeactivation(t *testing.T) {
 			t.Error(last)
 		}
 	})
-	t.Run("and removed then", func(t *testing.T) {
+	t.Run("modules 4: it is removed then", func(t *testing.T) {
 		f := plugintest.NewFixture(t, with(&recorder{}), component(t, "supervisord", sleeper))
 		f.Do(dysnomia.Activate)
 		if dirs := generatedDirs(t, f); len(dirs) != 1 {
@@ -178,7 +178,7 @@ func TestWhatWasGeneratedIsUsedForDeactivation(t *testing.T) {
 			t.Errorf("%v", dirs)
 		}
 	})
-	t.Run("and generated again if it is lost", func(t *testing.T) {
+	t.Run("modules 4: it is generated again if it is lost", func(t *testing.T) {
 		f := plugintest.NewFixture(t, withoutManager, component(t, "disnix", sleeper))
 		f.Do(dysnomia.Activate)
 		for _, dir := range generatedDirs(t, f) {
@@ -189,7 +189,7 @@ func TestWhatWasGeneratedIsUsedForDeactivation(t *testing.T) {
 		f.Do(dysnomia.Deactivate)
 		f.Expect("")
 	})
-	t.Run("and repaired if it is damaged, for the manager of that time", func(t *testing.T) {
+	t.Run("modules 4: it is repaired if it is damaged, for the manager of that time", func(t *testing.T) {
 		f := plugintest.NewFixture(t, withoutManager, component(t, "disnix", sleeper))
 		f.Do(dysnomia.Activate)
 		specification := filepath.Join(generatedDirs(t, f)[0], "sleeper/etc/dysnomia/process/sleeper")
