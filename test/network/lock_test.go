@@ -43,7 +43,8 @@ func TestTwoCoordinators(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	second := s.secondCoordinator(t)
-	ours := deployment(first, "Hello", "DISNIX_FAULT=target/activate:delay=10s")
+	// Behind a shell: nsenter would stop with its child, and not go on with it.
+	ours := append([]string{"sh", "-c", `"$@" & wait $!`, "sh"}, deployment(first, "Hello", "DISNIX_FAULT=target/activate:delay=10s")...)
 	type result struct {
 		output string
 		err    error

@@ -13,9 +13,8 @@ type sabotage struct {
 	name string
 	// do spoils the host, undo repairs it.
 	do, undo func(t *testing.T, s *system, h *lab.Host)
-	// environment and infrastructure are those of the coordinator.
-	environment    []string
-	infrastructure string
+	// environment is that of the coordinator.
+	environment []string
 	// want is what the error says beside the name of the target.
 	want []string
 }
