@@ -9,8 +9,12 @@ import (
 	"time"
 )
 
-// Interval is the time between two looks.
-const Interval = 20 * time.Millisecond
+// The time between two looks doubles from the first to the last: what happens
+// at once is seen at once, and what takes long is not asked all the time.
+const (
+	firstInterval = time.Millisecond
+	lastInterval  = 50 * time.Millisecond
+)
 
 var errLimit = errors.New("limit")
 
@@ -23,9 +27,7 @@ var errLimit = errors.New("limit")
 func Until(ctx context.Context, what string, limit time.Duration, check func(context.Context) (done bool, status string, err error)) error {
 	limited, cancel := context.WithTimeoutCause(ctx, limit, errLimit)
 	defer cancel()
-	tick := time.NewTicker(Interval)
-	defer tick.Stop()
-	for {
+	for interval := firstInterval; ; interval = min(2*interval, lastInterval) {
 		// Not limited: the last look is one like the others.
 		done, status, err := check(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -34,13 +36,15 @@ func Until(ctx context.Context, what string, limit time.Duration, check func(con
 		if done {
 			return nil
 		}
+		next := time.NewTimer(interval)
 		select {
-		case <-tick.C:
+		case <-next.C:
 		case <-limited.Done():
+			next.Stop()
 		}
 		if err := limited.Err(); err != nil {
 			cause := context.Cause(limited)
-			if cause == errLimit {
+			if errors.Is(cause, errLimit) {
 				return &TimeoutError{What: what, Limit: limit, Status: status}
 			}
 			return fmt.Errorf("wait for %s: %w", what, cause)
