@@ -38,6 +38,9 @@ func Judge(log map[string][]Record, paths ...string) Verdict {
 		}
 		thread := records[end].Thread
 		begin := lastIndex(records[:end], func(r Record) bool { return mentions(r) && len(r.Trace) == 0 && r.Thread == thread })
+		if begin < 0 {
+			continue // what has ended is the deployment of what was there before
+		}
 		during := slices.DeleteFunc(slices.Clone(records[begin+1:end]), func(r Record) bool { return r.Thread != thread })
 		v := Verdict{Finished: true, Failed: slices.ContainsFunc(during, func(r Record) bool {
 			return r.Logger == startContext || mentions(r) && len(r.Trace) > 0

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,6 +54,14 @@ func newApplication(war string) application {
 }
 
 func (a application) name() string { return filepath.Base(a.war) }
+
+// location is the path of its URL, escaped.
+func (a application) location() string {
+	if a.context == "" {
+		return "/"
+	}
+	return (&url.URL{Path: a.context}).EscapedPath()
+}
 
 // logName is what Tomcat calls the context in its log.
 func (a application) logName() string {

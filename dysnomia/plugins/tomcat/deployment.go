@@ -59,10 +59,7 @@ func (s settings) serves(ctx context.Context, app application) (bool, string) {
 	if s.server.URL == "" {
 		return false, "where Tomcat answers is not known: set tomcatPort"
 	}
-	path := app.context
-	if path == "" {
-		path = "/"
-	}
+	path := app.location()
 	answer, err := s.server.Get(ctx, path)
 	switch {
 	case err != nil:

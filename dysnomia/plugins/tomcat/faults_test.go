@@ -93,6 +93,33 @@ func TestNeverDeployed(t *testing.T) {
 	}
 }
 
+// TestServerEndsWhileDeploying: it ends when it has seen the file.
+func TestServerEndsWhileDeploying(t *testing.T) {
+	t.Parallel()
+	s := tomcattest.Start(t)
+	f := fixture(t, with(component(t, s, "app", ""), map[string]string{"deployTimeout": "3"}))
+	ended := make(chan struct{})
+	go func() {
+		awaitFile(filepath.Join(s.Base, "webapps/app.war"))
+		s.Stop()
+		close(ended)
+	}()
+	fail(t, f, "wait for Tomcat to deploy app.war", "connection refused")
+	<-ended
+	if left, err := os.ReadDir(filepath.Join(s.Base, "webapps")); err != nil || len(left) != 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// awaitFile waits until a file is there, or for a minute.
+func awaitFile(path string) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(path); err == nil {
+			return
+		}
+	}
+}
+
 func TestCancelledDeployment(t *testing.T) {
 	t.Parallel()
 	s, err := tomcattest.Prepare(t.TempDir())
@@ -103,11 +130,7 @@ func TestCancelledDeployment(t *testing.T) {
 	stop := errors.New("stop")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	go func() {
-		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-			if _, err := os.Stat(filepath.Join(s.Base, "webapps/app.war")); err == nil {
-				break
-			}
-		}
+		awaitFile(filepath.Join(s.Base, "webapps/app.war"))
 		cancel(stop)
 	}()
 	if err := f.Run(ctx, dysnomia.Activate); !errors.Is(err, stop) {

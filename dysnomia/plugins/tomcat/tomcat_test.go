@@ -190,17 +190,19 @@ func TestSeveralApplicationsAndContextFiles(t *testing.T) {
 		"webapps/" + name + ".war":             war("top"),
 		"webapps/deep/er/" + name + "#sub.war": war("below"),
 		"webapps/" + name + "v##1.war":         war("versioned"),
+		"webapps/" + name + " 100%.war":        war("strange"),
 		"conf/Catalina/" + name + ".xml":       `<Context><Resources><PreResources className="org.apache.catalina.webresources.FileResourceSet" base="` + s.Base + `/conf/web.xml" webAppMount="/extra"/></Resources></Context>`,
 	}))
 	f.Do(dysnomia.Activate)
 	expectPage(t, s, "/"+name+"/page", "top")
 	expectPage(t, s, "/"+name+"/sub/page", "below")
 	expectPage(t, s, "/"+name+"v/page", "versioned")
+	expectPage(t, s, "/"+name+"%20100%25/page", "strange")
 	if status, _ := get(t, s, "/"+name+"/extra"); status != 200 {
 		t.Errorf("the context file is not used: status %d", status)
 	}
 	f.Do(dysnomia.Activate, dysnomia.Deactivate)
-	for _, path := range []string{"/page", "/sub/page", "v/page"} {
+	for _, path := range []string{"/page", "/sub/page", "v/page", "%20100%25/page"} {
 		expectNothing(t, s, "/"+name+path)
 	}
 	if left, _ := filepath.Glob(filepath.Join(s.Base, "conf/Catalina/localhost", name+"*")); len(left) != 0 {

@@ -58,9 +58,9 @@ func (s settings) remains(ctx context.Context, app application, log map[string][
 	if s.server.URL == "" {
 		return "", nil
 	}
-	answer, err := s.server.Get(ctx, app.context)
+	answer, err := s.server.Get(ctx, app.location())
 	if err == nil && answer.RedirectsTo(app.context+"/") {
-		return fmt.Sprintf("%s%s still answers", s.server.URL, app.context), nil
+		return fmt.Sprintf("%s%s still answers", s.server.URL, app.location()), nil
 	}
 	return "", nil
 }
