@@ -175,3 +175,19 @@ exit($status =~ / 201 / ? 0 : 1);
 	f.Do(dysnomia.Deactivate)
 	f.Expect("")
 }
+
+// FuzzTranslate checks that bad parameters are errors.
+func FuzzTranslate(f *testing.F) {
+	f.Add("--publish\n8080:80\n-e\nA=1")
+	f.Add("--volume=/a:/b\n--restart\non-failure:3\n--dns\n::1")
+	f.Add("-p\n[::1]:1-3:1-3/udp\n--tmpfs\n/a:b\n-t")
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 200 {
+			t.Skip()
+		}
+		options, untranslated, err := translate(strings.Split(text, "\n"), []string{"A=1"})
+		if (options == nil) != (err != nil || untranslated != "") {
+			t.Errorf("options: %v, untranslated: %q, error: %v", options, untranslated, err)
+		}
+	})
+}

@@ -318,3 +318,29 @@ func TestDependenciesAreReadFromTheirPackages(t *testing.T) {
 		t.Errorf("%s, %v", unit, err)
 	}
 }
+
+func TestAfterACrashEverythingIsGeneratedAgain(t *testing.T) {
+	for name, content := range map[string]string{"no record": "", "a damaged record": "{", "that of another component": `{"component": "/other", "name": "x"}`} {
+		t.Run(name, func(t *testing.T) {
+			f := plugintest.NewFixture(t, withoutManager, component(t, "disnix", sleeper))
+			f.Do(dysnomia.Activate)
+			dir := generatedDirs(t, f)[0]
+			f.Do(dysnomia.Deactivate)
+			if err := os.MkdirAll(filepath.Join(dir, "sleeper/bin/half"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if content != "" {
+				if err := os.WriteFile(filepath.Join(dir, recordFile), []byte(content), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f.Do(dysnomia.Activate)
+			f.Expect("active")
+			if _, err := os.Stat(filepath.Join(dir, "sleeper/bin/half")); err == nil {
+				t.Error("what was half generated is left")
+			}
+			f.Do(dysnomia.Deactivate)
+			f.Expect("")
+		})
+	}
+}
