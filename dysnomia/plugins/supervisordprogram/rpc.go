@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -84,6 +85,10 @@ func unwrapped(ctx context.Context, err error) error {
 	var network *net.OpError
 	if errors.As(err, &network) && network.Op == "dial" {
 		return fmt.Errorf("%w: is supervisord running?", network.Err)
+	}
+	var request *url.Error
+	if errors.As(err, &request) {
+		return fmt.Errorf("it does not answer: %w", request.Err)
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -164,6 +165,27 @@ func TestServerIsDown(t *testing.T) {
 	}
 	f.Do(dysnomia.Deactivate)
 	f.Expect("")
+}
+
+// TestServerDoesNotAnswer: somebody accepts the connection and says nothing.
+func TestServerDoesNotAnswer(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close()
+		}
+	}()
+	f := fixture(t, sharedServer(t), component(t, sharedServer(t), sleeper))
+	f.Properties["supervisordServerUrl"] = "http://" + listener.Addr().String()
+	fails(t, f, "ask supervisord at tcp:"+listener.Addr().String()+": it does not answer")
 }
 
 func TestProgramThatNeverRuns(t *testing.T) {
