@@ -77,7 +77,8 @@ setup-process-managers:
 # files of its own, and their client programs.
 setup-databases:
 	@scripts/install-missing mariadbd:mariadb-server-core mariadb-dump:mariadb-client mariadb:mariadb-client-core \
-		/usr/lib/postgresql/15/bin/postgres:postgresql-15 psql:postgresql-client-15 xz:xz-utils zstd:zstd
+		/usr/lib/postgresql/15/bin/postgres:postgresql-15 psql:postgresql-client-15 influxd:influxdb influx:influxdb-client \
+		svnadmin:subversion svn:subversion ejabberdctl:ejabberd setpriv:util-linux xz:xz-utils zstd:zstd
 
 # What runs examples/stafftracker: databases, servlet containers with a driver
 # for them, and process managers.
@@ -96,7 +97,7 @@ SOAP_NODE = service/soapservice/testdata/peers/node
 setup-soap:
 	@scripts/install-missing /usr/lib/python3/dist-packages/zeep/__init__.py:python3-zeep htpasswd:apache2-utils \
 		/usr/share/perl5/SOAP/Lite.pm:libsoap-lite-perl /usr/share/perl5/MIME/Parser.pm:libmime-tools-perl \
-		php:php-cli /usr/share/php8.2-soap:php-soap soapcpp2:gsoap /usr/include/stdsoap2.h:libgsoap-dev \
+		curl:curl php:php-cli /usr/share/php8.2-soap:php-soap soapcpp2:gsoap /usr/include/stdsoap2.h:libgsoap-dev \
 		/usr/include/openssl/sha.h:libssl-dev /usr/include/zlib.h:zlib1g-dev gcc:gcc node:nodejs npm:npm
 	@test -d $(SOAP_NODE)/node_modules/soap || npm ci --prefix $(SOAP_NODE) --ignore-scripts --no-audit --no-fund --silent
 
