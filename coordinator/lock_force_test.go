@@ -15,8 +15,8 @@ import (
 // more.
 func TestForcedLock(t *testing.T) {
 	s := newSite(t)
-	deployed := configuration("a b", part{name: "web", on: "a", dependsOn: []string{"db"}}, part{name: "db", on: "b"})
-	upgraded := configuration("a b", part{name: "web", on: "a", version: 2, dependsOn: []string{"db"}}, part{name: "db", on: "b", version: 2})
+	deployed := configuration("a b", part{name: "db", on: "b"}, part{name: "web", on: "a", dependsOn: []string{"db"}})
+	upgraded := configuration("a b", part{name: "db", on: "b", version: 2}, part{name: "web", on: "a", version: 2, dependsOn: []string{"db"}})
 	first, second := s.deployment(deployed, nil), s.deployment(upgraded, nil)
 	second.Options.NoUpgrade = true
 	dir := t.TempDir()

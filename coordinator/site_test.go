@@ -31,7 +31,7 @@ type part struct {
 	container string   // process if empty
 	kind      string   // its type; the container if empty
 	stateful  bool     // its state is managed
-	dependsOn []string // parts that come before
+	dependsOn []string // parts that come before; others do not count
 	provides  string   // the container that it provides
 	in        string   // the part that provides its container
 }
