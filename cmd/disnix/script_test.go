@@ -31,6 +31,44 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// TestRoughEdge runs the scripts that are named for defects of Disnix 0.10:
+// after the page and number of each. They share the models of one service, unless
+// they bring files with the same names.
+func TestRoughEdge(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/roughedge",
+		Setup: func(env *testscript.Env) error {
+			if err := setupScript(env); err != nil {
+				return err
+			}
+			return addFiles(env.WorkDir, "testdata/roughedge/models")
+		},
+		UpdateScripts: *updateScripts,
+	})
+}
+
+// addFiles copies the files of a directory that are not in another one yet.
+func addFiles(to, from string) error {
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		target := filepath.Join(to, entry.Name())
+		if _, err := os.Stat(target); err == nil {
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(from, entry.Name()))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(target, content, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func setupScript(env *testscript.Env) error {
 	env.Defer(func() { makeWritable(env.WorkDir) })
 	for variable, dir := range map[string]string{

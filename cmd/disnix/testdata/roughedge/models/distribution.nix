@@ -1,0 +1,2 @@
+{ infrastructure }:
+{ a = [ infrastructure.node1 ]; }
