@@ -97,6 +97,9 @@ func (d *Deployment) Deploy(ctx context.Context) error {
 
 func (d *Deployment) deploy(ctx context.Context) (left bool, err error) {
 	steps, err := d.prepare(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("interrupted (%v), nothing was changed: %w", context.Cause(ctx), err)
+	}
 	if err != nil {
 		return false, &DeployError{OldStands, err}
 	}

@@ -79,7 +79,8 @@ func (l *Local) acquire(ctx context.Context, file lockFile) (held foundLock, ser
 // objects, or if it is not known which services there are: whoever calls Unlock
 // cannot go on anyway.
 //
-// With a [Claim], or with LocalConfig.OwnLocks, it is an error if somebody else
+// Without a [Claim], anybody's lock is released, and the log says whose it was.
+// With one, or with LocalConfig.OwnLocks, it is an error if somebody else
 // has acquired the lock meanwhile, and that lock stays ([*LostLockError]).
 func (l *Local) Unlock(ctx context.Context, profile string) error {
 	if err := checkProfileName(profile); err != nil {
@@ -91,6 +92,9 @@ func (l *Local) Unlock(ctx context.Context, profile string) error {
 		return fmt.Errorf("unlock profile %q: %w", profile, err)
 	}
 	defer found.close()
+	if _, claims := ClaimOf(ctx); !claims && !l.config.OwnLocks {
+		fmt.Fprintf(l.config.Log, "Releasing the lock of profile %s that was held by %s\n", profile, found.content.LockHolder)
+	}
 	services, err := lockedServices(file.profile, found)
 	if err == nil {
 		err = l.notifyUnlock(ctx, services)
