@@ -27,15 +27,23 @@ func wantRefusal(t *testing.T, address string, parts ...string) error {
 	client, err := sshclient.Dial(t.Context(), address, sshclient.Config{})
 	if err == nil {
 		_ = client.Close()
+	}
+	wantError(t, err, parts...)
+	return err
+}
+
+// wantError checks that there is an error, and what it says.
+func wantError(t *testing.T, err error, parts ...string) {
+	t.Helper()
+	if err == nil {
 		t.Error("no error")
-		return nil
+		return
 	}
 	for _, part := range parts {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("the error does not say %q: %v", part, err)
 		}
 	}
-	return err
 }
 
 // works checks that the target can be reached.
@@ -290,7 +298,7 @@ func TestUnreachableHosts(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = l.Close()
-		wantRefusal(t, l.Addr().String(), "connect to "+l.Addr().String(), "connection refused")
+		wantRefusal(t, l.Addr().String(), "connect to "+l.Addr().String(), "connection refused", "start the SSH server")
 	})
 	t.Run("hanging", func(t *testing.T) {
 		wantRefusal(t, listener(t, func(net.Conn) {}), "no login within 1s", "is it an ssh server")
@@ -310,5 +318,7 @@ func TestUnreachableHosts(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
-	t.Run("without a name", func(t *testing.T) { wantRefusal(t, "no-such-host.invalid", "no-such-host.invalid") })
+	t.Run("without a name", func(t *testing.T) {
+		wantRefusal(t, "no-such-host.invalid", "no-such-host.invalid", "correct the address")
+	})
 }

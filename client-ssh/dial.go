@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -147,7 +148,7 @@ func prefixed(prefix, text string) string {
 // open opens the stream of bytes to a host. What a ProxyCommand has to say is
 // known only later.
 func open(ctx context.Context, s *settings, via *ssh.Client, address string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf("no answer within %s", s.timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, fmt.Errorf("no answer within %s: is the machine on, and is its address right?", s.timeout))
 	defer cancel()
 	var conn net.Conn
 	var err error
@@ -165,7 +166,20 @@ func open(ctx context.Context, s *settings, via *ssh.Client, address string) (ne
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return conn, err
+	return conn, unreachable(err)
+}
+
+// unreachable adds what to do to the error of a connection.
+func unreachable(err error) error {
+	var name *net.DNSError
+	switch {
+	case errors.As(err, &name):
+		return fmt.Errorf("%w: correct the address of the target, or make its name known on this machine", err)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w: start the SSH server there, or correct the port", err)
+	default:
+		return err
+	}
 }
 
 // watch notices that the target is not there any more.

@@ -124,6 +124,14 @@ func TestLostConnection(t *testing.T) {
 func TestMissingProgram(t *testing.T) {
 	h := newHost(t, "/usr/bin:/bin")
 	wantRefusal(t, h.address, "no program disnix-run-activity", "/usr/bin:/bin", "install Disnix")
+	t.Run("another one that was chosen", func(t *testing.T) {
+		h := newHost(t, "/usr/bin:/bin")
+		t.Setenv("DISNIX_REMOTE_CLIENT", "disnix-nowhere")
+		client := dial(t, h)
+		for _, ctx := range []context.Context{t.Context(), service.WithClaim(t.Context(), service.Claim{Token: "t", Profile: "p"})} {
+			wantError(t, client.Lock(ctx, "p"), "no program disnix-nowhere", "/usr/bin:/bin", "install it")
+		}
+	})
 }
 
 // force lets a script run instead of every command. The command is in

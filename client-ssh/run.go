@@ -71,8 +71,12 @@ func (e *CommandError) ExitStatus() int { return e.status }
 
 // starter makes the login shell get out of the way: after what it may print
 // comes a line with a mark and the number of the process group, and then only
-// what the program prints.
-const starter = `echo "$0:$$"; exec "$@"`
+// what the program prints. Its parameters are the claim, which may be empty, the
+// program and its arguments.
+const starter = `echo "$0:$$"; [ -z "$1" ] || export ` + service.ClaimVariable + `="$1"; shift; ` +
+	`command -v "$1" > /dev/null || { ` +
+	`echo "the target has no program $1 (looked for in PATH=$PATH): install it there, or make it visible to commands that are run through ssh" >&2; ` +
+	`exit 127; }; exec "$@"`
 
 // run runs a program on the target and waits for it.
 func (l *link) run(ctx context.Context, c command, log io.Writer) error {
@@ -80,11 +84,8 @@ func (l *link) run(ctx context.Context, c command, log io.Writer) error {
 		return context.Cause(ctx)
 	}
 	mark := rand.Text()
-	words := []string{starter, mark}
-	if claim := service.EncodedClaim(ctx); claim != "" { // the original's programs ignore it
-		words = append(words, "env", service.ClaimVariable+"="+claim)
-	}
-	p, err := l.start("exec sh -c "+quote(append(words, c.words...)...), nil)
+	words := append([]string{starter, mark, service.EncodedClaim(ctx)}, c.words...)
+	p, err := l.start("exec sh -c "+quote(words...), nil)
 	if err != nil {
 		return fmt.Errorf("run %s --%s: %w", c.words[0], c.operation, err)
 	}
