@@ -54,7 +54,7 @@ func TestWriter(t *testing.T) {
 		"one block":         {whole[:blockSize], Thorough},
 		"several, thorough": {whole, Thorough},
 		"several, brisk":    {whole, Brisk},
-		"no patience":       {whole, -1},
+		"no patience":       {whole, -1e9},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var file bytes.Buffer
@@ -83,17 +83,6 @@ func TestWriter(t *testing.T) {
 			}
 			if c.patience == Thorough && len(c.content) > 1000 && file.Len() > len(c.content)/2 {
 				t.Errorf("%d bytes became %d", len(c.content), file.Len())
-			}
-			reader, err := xz.NewReader(&file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			sum := sha256.New()
-			if _, err := io.Copy(sum, reader); err != nil {
-				t.Fatal(err)
-			}
-			if want := sha256.Sum256(c.content); !bytes.Equal(sum.Sum(nil), want[:]) {
-				t.Error("another implementation reads another content")
 			}
 		})
 	}
@@ -142,6 +131,25 @@ func TestStoredStreamIsReadByXZ(t *testing.T) {
 			t.Errorf("%d bytes are read as others", size)
 		}
 	}
+	t.Run("another implementation reads it, too", func(t *testing.T) {
+		content := text(100_000)
+		var file bytes.Buffer
+		w, err := clients.NewWriter(t.Context(), &file, Thorough)
+		if err == nil {
+			_, err = w.Write(content)
+		}
+		if err = errors.Join(err, w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		file.Write(storedStream(content))
+		reader, err := xz.NewReader(&file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(reader); err != nil || !bytes.Equal(got, append(content, content...)) {
+			t.Errorf("%d bytes, %v", len(got), err)
+		}
+	})
 	t.Run("damage is noticed", func(t *testing.T) {
 		stream := storedStream([]byte("hello world"))
 		stream[30] ^= 1

@@ -10,20 +10,28 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Patience is how long a dump may be held up by its compression, as a fraction
-// of the time that the dump needs by itself.
+// of the time that the dump needs by itself; besides that, by a quarter of a
+// second, so that small dumps are compressed.
 type Patience float64
+
+const always = 250 * time.Millisecond
 
 const (
 	// Brisk is for dumps whose speed matters.
-	Brisk Patience = 0.1
+	Brisk Patience = 0.2
 	// Thorough compresses everything.
 	Thorough Patience = 1e9
 )
 
 const blockSize = 4 << 20
+
+// lowPriority is the niceness of the programs that compress.
+const lowPriority = 10
 
 // fastest are the settings of xz that are fast and still halve a dump.
 const fastest = "--lzma2=preset=0,mf=hc3,nice=32,depth=1,dict=256KiB,lc=0,lp=0,pb=0"
@@ -129,7 +137,7 @@ func (x *Writer) awaitWorker() bool {
 		return true
 	default:
 	}
-	left := time.Duration(min(float64(x.patience)*float64(x.dumping), float64(time.Hour))) - x.waiting
+	left := always + time.Duration(min(float64(x.patience)*float64(x.dumping), float64(time.Hour))) - x.waiting
 	if left <= 0 {
 		return false
 	}
@@ -157,7 +165,14 @@ func (x *Writer) compress(b *block) {
 	}
 	out := bytes.NewBuffer(x.buffer())
 	cmd.Stdin, cmd.Stdout = bytes.NewReader(b.content), out
-	b.err = Run(x.ctx, cmd)
+	said := &messages{}
+	cmd.Stderr = said
+	if b.err = failure(x.ctx, cmd, said, cmd.Start()); b.err == nil {
+		// The dump itself needs the processors, too: those who make it go
+		// first. It does not matter if the system refuses that.
+		_ = unix.Setpriority(unix.PRIO_PROCESS, cmd.Process.Pid, lowPriority)
+		b.err = failure(x.ctx, cmd, said, cmd.Wait())
+	}
 	x.reuse(b.content)
 	b.content = out.Bytes()
 }

@@ -424,3 +424,33 @@ func TestLayoutIsThatOfTheOriginal(t *testing.T) {
 		t.Error("it was not restored")
 	}
 }
+
+// BenchmarkActivate is the activation of a component whose database exists.
+func BenchmarkActivate(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "activated")
+	if err := os.Mkdir(path, 0o755); err != nil {
+		b.Fatal(err)
+	}
+	r := &dysnomia.Request{
+		Component: path, ComponentName: "activated", Container: "influx-database",
+		Properties:  map[string]string{"influxdbHttpPort": server.httpPort, "timeout": "60"},
+		Environment: os.Environ(), State: &dysnomia.State{Dir: filepath.Join(b.TempDir(), "state")},
+	}
+	b.Run("plugin", func(b *testing.B) {
+		for b.Loop() {
+			if err := (Plugin{}).Activate(b.Context(), r); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("server", func(b *testing.B) {
+		d := direct("activated")
+		for b.Loop() {
+			for range 3 { // is it there, is it the one, is it complete
+				if _, err := d.query(b.Context(), "SHOW DATABASES"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
+}

@@ -37,11 +37,26 @@ func (s settings) clientOptions() string {
 
 var optionEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `'`, `\'`, "\n", `\n`, "\r", `\r`, "\t", `\t`, " ", `\s`)
 
+// login returns the argument with which client programs log in.
+func (d *database) login() (argument string, err error) {
+	if d.options == "" {
+		d.options, d.remove, err = dump.PrivateFile("client.cnf", d.settings.clientOptions())
+		if err != nil {
+			d.remove = func() error { return nil }
+			return "", err
+		}
+	}
+	return "--defaults-file=" + d.options, nil
+}
+
 // client prepares the program that executes statements from its standard
 // input and stops at the first failure.
 func (d *database) client(ctx context.Context, in string) (*exec.Cmd, error) {
-	return d.clients.Command(ctx, []string{"mariadb", "mysql"},
-		"--defaults-file="+d.options, "--batch", "--default-character-set=utf8mb4", "--database="+in,
+	login, err := d.login()
+	if err != nil {
+		return nil, err
+	}
+	return d.clients.Command(ctx, []string{"mariadb", "mysql"}, login, "--batch", "--default-character-set=utf8mb4", "--database="+in,
 		// Statements have data, which does not belong into messages.
 		"--loose-skip-print-query-on-error")
 }
@@ -50,8 +65,12 @@ func (d *database) client(ctx context.Context, in string) (*exec.Cmd, error) {
 // views of it. Equal content is printed equally: rows are sorted, and there
 // are no comments. Everything comes from one moment.
 func (d *database) dumper(ctx context.Context, name string, tables []string, args ...string) (*exec.Cmd, error) {
+	login, err := d.login()
+	if err != nil {
+		return nil, err
+	}
 	options := append([]string{
-		"--defaults-file=" + d.options, "--single-transaction", "--quick", "--order-by-primary",
+		login, "--single-transaction", "--quick", "--order-by-primary",
 		"--skip-comments", "--no-tablespaces", "--default-character-set=utf8mb4",
 	}, args...)
 	program, err := d.clients.Command(ctx, []string{"mariadb-dump", "mysqldump"})

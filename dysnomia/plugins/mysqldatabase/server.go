@@ -69,11 +69,13 @@ type database struct {
 	// restore: what will become the database, and what it was before.
 	restored, former string
 
-	session *sql.Conn
-	clients dump.Clients
-	// options is the file with which client programs log in.
-	options  string
+	session  *sql.Conn
+	clients  dump.Clients
 	settings settings
+	// options is the file with which client programs log in, once there is
+	// one, and remove removes it.
+	options string
+	remove  func() error
 }
 
 // with calls do with a session on the server, for which it waits. The session
@@ -93,18 +95,15 @@ func with(ctx context.Context, r *dysnomia.Request, do func(*database) error) (e
 		return err
 	}
 	defer session.Close()
-	options, remove, err := dump.PrivateFile("client.cnf", s.clientOptions())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, remove()) }()
 	sum := sha256.Sum256([]byte(r.ComponentName))
 	id := hex.EncodeToString(sum[:8])
 	d := &database{
 		name: r.ComponentName, unfinished: "dysnomia-unfinished-" + id,
 		restored: "dysnomia-restored-" + id, former: "dysnomia-former-" + id,
-		session: session, clients: dump.Clients{Search: r.Environment}, options: options, settings: s,
+		session: session, clients: dump.Clients{Search: r.Environment}, settings: s,
+		remove: func() error { return nil },
 	}
+	defer func() { err = errors.Join(err, d.remove()) }()
 	if err := d.lock(ctx, "dysnomia-"+id); err != nil {
 		return err
 	}

@@ -315,3 +315,22 @@ func TestRoughEdge_modules23(t *testing.T) {
 		fails(t, fixture(t, "missing", nil), dysnomia.Snapshot, "activate the component first")
 	})
 }
+
+// BenchmarkActivate is the activation of a component whose repository exists.
+func BenchmarkActivate(b *testing.B) {
+	base := b.TempDir()
+	path := filepath.Join(base, "component", "activated")
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		b.Fatal(err)
+	}
+	r := &dysnomia.Request{
+		Component: path, ComponentName: "activated", Container: "subversion-repository",
+		Properties:  map[string]string{"svnBaseDir": filepath.Join(base, "repositories")},
+		Environment: os.Environ(), State: &dysnomia.State{Dir: filepath.Join(base, "state")},
+	}
+	for b.Loop() {
+		if err := (Plugin{}).Activate(b.Context(), r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
