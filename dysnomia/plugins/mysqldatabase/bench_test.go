@@ -150,6 +150,7 @@ func BenchmarkLargeDatabase(b *testing.B) {
 	b.ReportMetric(total(plugin)/total(hand), "plugin/byhand")
 	b.ReportMetric(hand[0].Seconds()/float64(rounds), "byhand-dump-s/op")
 	b.ReportMetric(plugin[0].Seconds()/float64(rounds), "plugin-dump-s/op")
+	b.ReportMetric(peakMemory(b), "peak-MB")
 	latest, err := r.State.LatestSnapshot(r.Container, r.ComponentName)
 	if err != nil {
 		b.Fatal(err)
@@ -157,6 +158,21 @@ func BenchmarkLargeDatabase(b *testing.B) {
 	if info, err := os.Stat(filepath.Join(latest, dumpFile)); err == nil {
 		b.ReportMetric(float64(info.Size())/1e6, "snapshot-MB")
 	}
+}
+
+// peakMemory is the most that this process ever had in memory, in megabytes.
+func peakMemory(b *testing.B) float64 {
+	b.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	var kilobytes float64
+	if _, err := fmt.Sscan(rest, &kilobytes); err != nil {
+		b.Fatal(err)
+	}
+	return kilobytes / 1e3
 }
 
 // settle waits until the server has written what the operations before have
