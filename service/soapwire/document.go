@@ -54,6 +54,9 @@ type xmlSource struct {
 	in          *bufio.Reader
 	limit, left int64
 	err         error // of in
+	// lenient replaces control characters, which XML does not allow: the
+	// original has them in faults when they are in a log (SOAP page, 10).
+	lenient bool
 }
 
 func (s *xmlSource) ReadByte() (byte, error) {
@@ -65,6 +68,9 @@ func (s *xmlSource) ReadByte() (byte, error) {
 	b, err := s.in.ReadByte()
 	if err != nil {
 		s.err = err
+	}
+	if s.lenient && b < 0x20 && b != '\t' && b != '\n' && b != '\r' {
+		b = '?'
 	}
 	return b, err
 }

@@ -61,6 +61,7 @@ func (r *Reply) read(header http.Header, body io.Reader, response any, limit int
 		return err
 	}
 	m := &message{newDocument(envelope, limit), r.parts}
+	m.document.source.lenient = true
 	if _, err := m.readEnvelope(envelope); err != nil {
 		return asUnexpectedEOF(err)
 	}
