@@ -6,6 +6,7 @@ import (
 	"os"
 
 	dbusclient "github.com/disnix-go/disnix/client-dbus"
+	soapclient "github.com/disnix-go/disnix/client-soap"
 	sshclient "github.com/disnix-go/disnix/client-ssh"
 	"github.com/disnix-go/disnix/coordinator"
 	"github.com/disnix-go/disnix/dysnomia"
@@ -43,8 +44,11 @@ func connector(host *dysnomia.Host, r coordinator.Reporter, local service.LocalC
 		if err != nil {
 			return nil, fmt.Errorf("find the address: %w", err)
 		}
-		if target.ClientInterface == "disnix-ssh-client" {
+		switch target.ClientInterface {
+		case "disnix-ssh-client":
 			return sshclient.Dial(ctx, address, sshclient.Config{Log: log})
+		case "disnix-soap-client":
+			return soapclient.Dial(address, soapclient.Config{Log: log})
 		}
 		return clientprogram.New(target.ClientInterface, address, clientprogram.Config{Log: log})
 	})

@@ -37,6 +37,7 @@ func programs() []*program {
 		copySnapshotsProgram(),
 		runActivityProgram(),
 		sshClientProgram(),
+		soapClientProgram(),
 		clientProgram(),
 		serviceProgram(),
 		webserviceProgram(),
