@@ -23,7 +23,7 @@ const (
 	// NotMigrated: the new services are active, but their state was not
 	// migrated completely, and the profiles are those of the previous
 	// configuration.
-	NotMigrated Outcome = "state is not migrated"
+	NotMigrated Outcome = "the new services are active, but their state is not migrated"
 	// NotRolledBack: the transition failed, and so did the way back.
 	NotRolledBack Outcome = "the rollback is incomplete"
 	// LeftAsItIs: the transition failed, and was not rolled back because the

@@ -63,13 +63,17 @@ func (e *MigrationError) Unwrap() error { return e.Err }
 type migration struct {
 	*Deployment
 	mu sync.Mutex
-	// retrieved and sent say of which state the coordinator received
-	// snapshots, and to which place it sent some.
-	retrieved, sent map[stateID]bool
+	// retrieved says of which state the coordinator received snapshots.
+	retrieved map[stateID]bool
+	// sent is the newest snapshot that was sent to each place.
+	sent map[stateID]string
 	// deleted says which state is deleted.
 	deleted map[stateID]bool
 	// skipped is what was on machines that do not exist any more.
 	skipped map[stateID]bool
+	// alone: nothing but a restoration was asked for, so that what cannot be
+	// restored is worth a word.
+	alone bool
 	// sources says from which container the state at a place comes.
 	sources map[stateID]string
 	// station serialises what is received per container and component, so
@@ -83,7 +87,7 @@ func (d *Deployment) newMigration() *migration {
 	return &migration{
 		Deployment: d,
 		retrieved:  make(map[stateID]bool),
-		sent:       make(map[stateID]bool),
+		sent:       make(map[stateID]string),
 		deleted:    make(map[stateID]bool),
 		skipped:    make(map[stateID]bool),
 		station:    make(map[containerComponent]*sync.Mutex),
@@ -123,7 +127,12 @@ func (d *Deployment) Snapshot(ctx context.Context) error { return d.newMigration
 
 // Restore sends and restores snapshots: of the state that an upgrade moves
 // here, or of all state in the manifest if it does not replace any other.
-func (d *Deployment) Restore(ctx context.Context) error { return d.newMigration().restore(ctx) }
+// What has no snapshot stays as it is, which is reported.
+func (d *Deployment) Restore(ctx context.Context) error {
+	m := d.newMigration()
+	m.alone = true
+	return m.restore(ctx)
+}
 
 // DeleteState deletes the obsolete state of everything in the manifest. What
 // is active is protected by the plugins: they delete only what a deactivation
@@ -252,7 +261,7 @@ func (m *migration) onlyCopy(moved []state) ([]state, error) {
 	restored := make(map[containerComponent]bool)
 	for _, s := range destinations {
 		wanted[s.component] = true
-		if m.sent[s.stateID] {
+		if m.sent[s.stateID] != "" {
 			restored[containerComponent{m.sources[s.stateID], s.component}] = true
 		}
 	}

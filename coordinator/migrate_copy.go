@@ -13,45 +13,54 @@ import (
 
 // CopySnapshots copies the snapshots of a component from one repository to
 // another: the latest one, or with all every generation, oldest first. What
-// the receiver has already is not transferred but registered again, so that
-// the order of its generations becomes that of the sender. It returns the
-// number of snapshots, which is 0 without an error if there are none
-// (transition, 7.3).
+// the receiver has already is not transferred but registered again, unless it
+// is in its place, so that the order of its generations becomes that of the
+// sender. It returns the number of snapshots, which is 0 without an error if
+// there are none (transition, 7.3).
 //
 // It stops at the first failure; then the newest generation of the receiver
 // is one that the sender has, too.
 func CopySnapshots(ctx context.Context, from, to service.Snapshots, container, component string, all bool) (int, error) {
-	return copySnapshots(ctx, from, to, containerComponent{container, component}, container, all)
+	copied, err := copySnapshots(ctx, from, to, containerComponent{container, component}, container, all)
+	return len(copied), err
 }
 
 // copySnapshots lets the receiver have the snapshots as those of a container
-// that may have another name there.
-func copySnapshots(ctx context.Context, from, to service.Snapshots, of containerComponent, as string, all bool) (int, error) {
+// that may have another name there. It returns their names at the receiver,
+// oldest first.
+func copySnapshots(ctx context.Context, from, to service.Snapshots, of containerComponent, as string, all bool) ([]string, error) {
 	query := from.QueryLatestSnapshot
 	if all {
 		query = from.QueryAllSnapshots
 	}
 	snapshots, err := query(ctx, of.container, of.component)
 	if err != nil {
-		return 0, fmt.Errorf("query the snapshots of the sender: %w", err)
+		return nil, fmt.Errorf("query the snapshots of the sender: %w", err)
 	}
 	if len(snapshots) == 0 {
-		return 0, nil
+		return nil, nil
 	}
 	ids, there := make([]string, len(snapshots)), make([]string, len(snapshots))
 	for i, snapshot := range snapshots {
 		if ids[i], err = snapshotID(snapshot, of); err != nil {
-			return 0, err
+			return nil, err
 		}
 		there[i] = as + "/" + of.component + "/" + ids[i]
 	}
 	missing, err := to.PrintMissingSnapshots(ctx, there)
 	if err != nil {
-		return 0, fmt.Errorf("query which snapshots the receiver misses: %w", err)
+		return nil, fmt.Errorf("query which snapshots the receiver misses: %w", err)
+	}
+	first, err := known(ctx, to, containerComponent{as, of.component}, there, missing)
+	if err != nil {
+		return nil, err
 	}
 	for i, snapshot := range snapshots {
+		if i < first {
+			continue
+		}
 		if err := ctx.Err(); err != nil {
-			return i, err
+			return there[:i], err
 		}
 		// The same snapshot may be several generations.
 		if slices.Contains(missing, there[i]) && !slices.Contains(snapshots[:i], snapshot) {
@@ -60,10 +69,31 @@ func copySnapshots(ctx context.Context, from, to service.Snapshots, of container
 			err = registerSnapshot(ctx, to, as, of.component, there[i])
 		}
 		if err != nil {
-			return i, err
+			return there[:i], err
 		}
 	}
-	return len(snapshots), nil
+	return there, nil
+}
+
+// known returns how many of the snapshots, oldest first, are the newest
+// generations of the receiver already. To register these again would double
+// its history whenever a copy is repeated.
+func known(ctx context.Context, to service.Snapshots, of containerComponent, snapshots, missing []string) (int, error) {
+	if len(snapshots) == 1 || len(missing) == len(snapshots) {
+		return 0, nil
+	}
+	history, err := to.QueryAllSnapshots(ctx, of.container, of.component)
+	if err != nil {
+		return 0, fmt.Errorf("query the generations of the receiver: %w", err)
+	}
+	for n := min(len(snapshots), len(history)); n > 0; n-- {
+		if slices.Equal(snapshots[:n], history[len(history)-n:]) && !slices.ContainsFunc(snapshots[:n], func(s string) bool {
+			return slices.Contains(missing, s)
+		}) {
+			return n, nil
+		}
+	}
+	return 0, nil
 }
 
 // snapshotID returns the last part of container/component/id.

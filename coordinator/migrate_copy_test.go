@@ -46,7 +46,7 @@ func TestCopySnapshots(t *testing.T) {
 		{"of other components", append(numbered(1), "db/other/5", "web/data/6"), nil, numbered(1), true},
 		{
 			"transition 10: partially present generations keep the sender's order",
-			numbered(1, 2, 3, 4), numbered(3, 1), append(numbered(3, 1), numbered(1, 2, 3, 4)...), true,
+			numbered(1, 2, 3, 4), numbered(3, 1), numbered(3, 1, 2, 3, 4), true,
 		},
 		{
 			"transition 10: more than nine generations",
@@ -57,13 +57,16 @@ func TestCopySnapshots(t *testing.T) {
 			var from, to servicetest.Fake
 			from.AddSnapshots(test.from...)
 			to.AddSnapshots(test.to...)
-			before := len(test.to)
 			copied, err := coordinator.CopySnapshots(t.Context(), &from, &to, "db", "data", test.all)
 			if err != nil {
 				t.Fatal(err)
 			}
 			equal(t, "generations", generations(t, &to), test.want)
-			equal(t, "number of copies", copied, len(test.want)-before)
+			snapshots := len(generations(t, &from))
+			if !test.all {
+				snapshots = min(snapshots, 1)
+			}
+			equal(t, "number of snapshots", copied, snapshots)
 			imported := make(map[string]bool)
 			for _, call := range to.Calls() {
 				if call.Operation != "import-snapshots" {
@@ -76,6 +79,30 @@ func TestCopySnapshots(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestCopySnapshotsRepeated: a copy that is repeated, after more snapshots were
+// taken or not, repeats no generation.
+func TestCopySnapshotsRepeated(t *testing.T) {
+	for _, test := range []struct{ from, to, want []string }{
+		{numbered(1, 2, 3), numbered(1, 2, 3), numbered(1, 2, 3)},
+		{numbered(1, 2, 3, 4), numbered(9, 1, 2), numbered(9, 1, 2, 3, 4)},
+		{numbered(2, 3), numbered(1, 2, 3), numbered(1, 2, 3)},
+		{numbered(1, 2, 1, 2), numbered(1, 2), numbered(1, 2, 1, 2)},
+		{numbered(1, 2), numbered(1, 2, 3), numbered(1, 2, 3, 1, 2)},
+	} {
+		var from, to servicetest.Fake
+		from.AddSnapshots(test.from...)
+		to.AddSnapshots(test.to...)
+		for range 2 {
+			copied, err := coordinator.CopySnapshots(t.Context(), &from, &to, "db", "data", true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			equal(t, "generations", generations(t, &to), test.want)
+			equal(t, "number of snapshots", copied, len(test.from))
+		}
 	}
 }
 

@@ -126,18 +126,47 @@ func (m *migration) send(ctx context.Context, t service.Service, s state) error 
 	if err != nil {
 		return fmt.Errorf("send snapshots: %w", err)
 	}
-	if copied > 0 {
-		m.note(m.sent, s)
+	if len(copied) > 0 {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.sent[s.stateID] = copied[len(copied)-1]
+	} else if m.alone {
+		m.Reporter.Problem(s.target, "No snapshots of "+s.deployedTo()+": its state stays as it is")
 	}
 	return nil
 }
 
 func (m *migration) bringBack(ctx context.Context, t service.Service, s state) error {
 	m.Reporter.Progress(s.target, "Restoring state of service: "+s.component)
-	err := m.once(journal.Restore, s, func() error { return t.Restore(context.WithoutCancel(ctx), m.activity(s)) })
+	err := m.once(journal.Restore, s, func() error {
+		if err := m.requireSent(ctx, t, s); err != nil {
+			return err
+		}
+		return t.Restore(context.WithoutCancel(ctx), m.activity(s))
+	})
 	if err != nil {
 		m.Reporter.Problem(s.target, "Cannot restore state of service: "+s.component)
 		return fmt.Errorf("restore the latest snapshot: %w", err)
+	}
+	return nil
+}
+
+// requireSent makes sure that the snapshot that was sent is what a plugin will
+// restore. One that finds none succeeds, and one that finds another one brings
+// back the past: both would let the only copy be deleted elsewhere.
+func (m *migration) requireSent(ctx context.Context, t service.Service, s state) error {
+	m.mu.Lock()
+	sent := m.sent[s.stateID]
+	m.mu.Unlock()
+	if sent == "" {
+		return nil
+	}
+	latest, err := t.QueryLatestSnapshot(ctx, s.container, s.component)
+	if err != nil {
+		return fmt.Errorf("query which snapshot would be restored: %w", err)
+	}
+	if len(latest) != 1 || latest[0] != sent {
+		return fmt.Errorf("the target has %q as its latest snapshot, not %s, which it was sent: is its snapshot repository shared or cleaned meanwhile?", latest, sent)
 	}
 	return nil
 }

@@ -137,6 +137,47 @@ func TestDeleteStateKeepsTheOnlyCopy(t *testing.T) {
 	}
 }
 
+// TestRestoreOfALostSnapshot: what is sent vanishes from the receiver, or
+// another snapshot becomes the latest one there, so that a plugin would restore
+// nothing, or something else, without an error.
+func TestRestoreOfALostSnapshot(t *testing.T) {
+	for name, spoil := range map[string]func(receiver *servicetest.Fake){
+		"it is gone":        func(f *servicetest.Fake) { f.RemoveSnapshots() },
+		"another is latest": func(f *servicetest.Fake) { f.AddSnapshots("process/orders/999") },
+	} {
+		for _, depthFirst := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, depth-first %v", name, depthFirst), func(t *testing.T) {
+				s := newSite(t)
+				s.setData("a/process/orders", "1001")
+				s.setData("b/process/orders", "of the new place")
+				s.onCall = func(_ context.Context, target string, call servicetest.Call) error {
+					if target == "b" && call.Operation == "query-latest-snapshot" {
+						spoil(s.target("b"))
+					}
+					return nil
+				}
+				d := s.deployment(configuration("a b", stateful("orders", "b")), configuration("a b", stateful("orders", "a")))
+				d.Options.Migration.DeleteState = true
+				d.Options.Migration.DepthFirst = depthFirst
+				failsAt(t, d, coordinator.RestoreStep, `target "b"`, "process/orders/1001")
+				equal(t, "on a", s.allData()["a/process/orders"], "1001")
+				equal(t, "on b", s.allData()["b/process/orders"], "of the new place")
+				equal(t, "deletions", s.count("a delete-state orders"), 0)
+			})
+		}
+	}
+}
+
+func TestRestoreWithoutASnapshot(t *testing.T) {
+	s := newSite(t)
+	s.setData("a/process/orders", "1001")
+	if err := s.deployment(configuration("a", stateful("orders", "a")), nil).Restore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "problems", s.report.problems, []string{"a: No snapshots of component: orders deployed to container: process: its state stays as it is"})
+	equal(t, "on a", s.allData()["a/process/orders"], "1001")
+}
+
 func TestMigrateInvalidMappings(t *testing.T) {
 	valid := configuration("a", stateful("orders", "a"))
 	broken := configuration("a", stateful("orders", "a"))

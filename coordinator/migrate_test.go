@@ -48,22 +48,22 @@ func TestMigrate(t *testing.T) {
 	}{
 		{"breadth-first", coordinator.MigrationOptions{}, []string{
 			"a snapshot orders", "a query-latest-snapshot", "a resolve-snapshots", "a export-snapshots",
-			"b print-missing-snapshots", "b import-snapshots", "b restore orders",
+			"b print-missing-snapshots", "b import-snapshots", "b query-latest-snapshot", "b restore orders",
 		}},
 		{"transfer only", coordinator.MigrationOptions{TransferOnly: true}, []string{"a query-latest-snapshot"}},
 		{"all", coordinator.MigrationOptions{All: true}, []string{
 			"a snapshot orders", "a query-all-snapshots", "a resolve-snapshots", "a export-snapshots",
-			"b print-missing-snapshots", "b import-snapshots", "b restore orders",
+			"b print-missing-snapshots", "b import-snapshots", "b query-latest-snapshot", "b restore orders",
 		}},
 		{"depth-first", coordinator.MigrationOptions{DepthFirst: true, Keep: 3}, []string{
 			"a snapshot orders", "a query-latest-snapshot", "a resolve-snapshots", "a export-snapshots", "a clean-snapshots",
-			"b print-missing-snapshots", "b import-snapshots", "b restore orders", "b clean-snapshots",
+			"b print-missing-snapshots", "b import-snapshots", "b query-latest-snapshot", "b restore orders", "b clean-snapshots",
 		}},
 		{"selected container", coordinator.MigrationOptions{Container: "other"}, nil},
 		{"selected component", coordinator.MigrationOptions{Component: "users"}, nil},
 		{"delete", coordinator.MigrationOptions{DeleteState: true}, []string{
 			"a snapshot orders", "a query-latest-snapshot", "a resolve-snapshots", "a export-snapshots",
-			"b print-missing-snapshots", "b import-snapshots", "b restore orders",
+			"b print-missing-snapshots", "b import-snapshots", "b query-latest-snapshot", "b restore orders",
 			"a delete-state orders", "b delete-state users",
 		}},
 	} {

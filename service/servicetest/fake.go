@@ -107,6 +107,13 @@ func (f *Fake) AddSnapshots(snapshots ...string) {
 	f.snapshots = append(f.snapshots, snapshots...)
 }
 
+// RemoveSnapshots forgets all snapshots.
+func (f *Fake) RemoveSnapshots() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.snapshots = nil
+}
+
 // begin records a call, asks the hook, and locks the fake if the operation
 // shall take effect.
 func (f *Fake) begin(ctx context.Context, call Call) error {
