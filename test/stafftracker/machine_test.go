@@ -47,10 +47,35 @@ func (m machine) mysql(instance string, port int) {
 	m.Run(m.t, "mkdir", "-p", run)
 	m.Run(m.t, "mariadb-install-db", "--no-defaults", "--user=root", "--datadir="+data,
 		"--auth-root-authentication-method=socket", "--skip-test-db")
-	m.daemon("mysqld-"+instance, "mariadbd", "--no-defaults", "--user=root", "--datadir="+data, "--skip-name-resolve",
+	m.startMySQL(instance, port)
+	m.sql(instance, "", "CREATE USER stafftracker@'%' IDENTIFIED BY '"+password+"'; GRANT SELECT ON *.* TO stafftracker@'%'")
+}
+
+// startMySQL starts a server that has its files.
+func (m machine) startMySQL(instance string, port int) {
+	m.t.Helper()
+	run := "/run/mysqld-" + instance
+	m.daemon("mysqld-"+instance, "mariadbd", "--no-defaults", "--user=root", "--datadir=/srv/mysql-"+instance, "--skip-name-resolve",
 		"--socket="+run+"/mysqld.sock", "--pid-file="+run+"/mysqld.pid", fmt.Sprintf("--port=%d", port))
 	m.await("mariadb", "--no-defaults", "--socket="+run+"/mysqld.sock", "-e", "SELECT 1")
-	m.sql(instance, "", "CREATE USER stafftracker@'%' IDENTIFIED BY '"+password+"'; GRANT SELECT ON *.* TO stafftracker@'%'")
+}
+
+// killMySQL ends a server as a crash does.
+func (m machine) killMySQL(instance string) {
+	m.t.Helper()
+	m.Run(m.t, "sh", "-ec", `pid=$(cat "$1/mysqld.pid"); kill -KILL "$pid"; while kill -0 "$pid" 2> /dev/null; do sleep 0.02; done`,
+		"sh", "/run/mysqld-"+instance)
+}
+
+// program puts a shell script in front of a program of the machine.
+func (m machine) program(name, script string) {
+	m.t.Helper()
+	m.WriteFile(m.t, "/usr/local/bin/"+name, "#!/bin/sh\n"+script+"\n", 0o755)
+}
+
+func (m machine) removeProgram(name string) {
+	m.t.Helper()
+	m.Run(m.t, "rm", "/usr/local/bin/"+name)
 }
 
 // sql runs statements as the administrator of a server.

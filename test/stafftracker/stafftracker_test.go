@@ -95,6 +95,7 @@ func (s *system) requireDatabase(m machine, instance, name string, exists bool) 
 }
 
 func TestDataFollowsAMovedDatabase(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 
 	s.deploy("distribution.nix")

@@ -1,0 +1,216 @@
+package stafftracker
+
+import (
+	"strings"
+	"testing"
+)
+
+// testCoordinatorKilled ends the coordinator by SIGKILL during a migration. One
+// command completes it.
+func (s *stateSite) testCoordinatorKilled(t *testing.T) {
+	for _, k := range []struct {
+		name, at string
+		deleting bool // began
+	}{
+		{"between snapshot and restore", "target/restore:kill", false},
+		{"during a restore", "target/restore/done:kill", false},
+		{"between restore and delete", "target/delete-state:kill", true},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			c := s.scenario(t, "killed"+strings.Trim(strings.ReplaceAll(k.at, "/", ""), ":kill"))
+			output, err := c.deploy("right", "DISNIX_FAULT="+k.at, "--delete-state")
+			if err == nil {
+				t.Fatalf("the coordinator was not killed:\n%s", output)
+			}
+			c.requireRows(c.east, moved)
+			want := moved
+			if k.deleting {
+				// What the new place has got since is not overwritten.
+				c.requireRows(c.west, moved)
+				c.write(c.west, "later")
+				want = "first,kept,later"
+			}
+			output, err = c.deploy("left")
+			if err == nil {
+				t.Fatalf("an unfinished deployment was ignored:\n%s", output)
+			}
+			if got := strings.Contains(output, "$ disnix-env --abort"); got == k.deleting {
+				t.Errorf("it can be undone: %t\n%s", got, output)
+			}
+			c.runPrinted(output, "disnix-env --resume")
+			c.requireRows(c.west, want)
+			c.requireRows(c.east, absent)
+		})
+	}
+	t.Run("between snapshot and restore, and undone", func(t *testing.T) {
+		c := s.scenario(t, "undone")
+		output, err := c.deploy("right", "DISNIX_FAULT=target/restore:kill", "--delete-state")
+		if err == nil {
+			t.Fatalf("the coordinator was not killed:\n%s", output)
+		}
+		output, _ = c.deploy("right")
+		c.runPrinted(output, "disnix-env --abort")
+		c.requireRows(c.east, moved)
+		c.write(c.east, "later")
+		c.mustDeploy("right", "--delete-state")
+		c.requireRows(c.west, "first,kept,later")
+		c.requireRows(c.east, absent)
+	})
+}
+
+// testFailures makes the servers, programs and disks fail under a migration
+// that would delete the state at its former place.
+func (s *stateSite) testFailures(t *testing.T) {
+	const (
+		// The schema is loaded by the same program, before.
+		afterActivation = `[ -e /run/activated ] || { touch /run/activated; exec /usr/bin/mariadb "$@"; }
+`
+
+		atSource    = "nothing was restored or deleted: all state is still where it was"
+		atReceiver  = "nothing was deleted: all state is still where it was, and its snapshots are with the coordinator"
+		allRestored = "all state was restored; obsolete state that is not deleted is still where it was"
+	)
+	for _, f := range []struct {
+		database string
+		target   string // whose failure it is
+		// spoil is done after the first deployment, mend before the printed
+		// command is run.
+		spoil, mend func(c *scenario)
+		cause       []string
+		where       string
+		restored    bool
+	}{
+		{
+			"wrongpassword", "left",
+			func(c *scenario) {
+				c.east.sql("primary", "", "SET PASSWORD FOR disnix@localhost = PASSWORD('another')")
+			},
+			func(c *scenario) {
+				c.east.sql("primary", "", `SET PASSWORD FOR disnix@localhost = PASSWORD("`+administration+`")`)
+			},
+			[]string{"Access denied for user 'disnix'"}, atSource, false,
+		},
+		{
+			"sourcedown", "left",
+			func(c *scenario) { c.east.killMySQL("primary") },
+			func(c *scenario) { c.east.startMySQL("primary", 3306) },
+			[]string{"the database server at /run/mysqld-primary/mysqld.sock"}, atSource, false,
+		},
+		{
+			"fulldisk", "left",
+			func(c *scenario) {
+				c.east.sql("primary", "fulldisk", "CREATE TABLE noise SELECT MD5(RAND()) FROM seq_1_to_50000")
+				c.east.Run(c.t, "sh", "-c", "mkdir -p /var/state/dysnomia/.tmp; mount -t tmpfs -o size=64k none /var/state/dysnomia/.tmp")
+			},
+			func(c *scenario) { c.east.Run(c.t, "umount", "/var/state/dysnomia/.tmp") },
+			[]string{"no space left on device"}, atSource, false,
+		},
+		{
+			"killeddump", "left",
+			func(c *scenario) {
+				c.east.program("mariadb-dump", `/usr/bin/mariadb-dump "$@" | head -n 3; kill -KILL $$`)
+			},
+			func(c *scenario) { c.east.removeProgram("mariadb-dump") },
+			[]string{"run mariadb-dump", "killed"}, atSource, false,
+		},
+		{
+			"receiverdown", "right",
+			func(c *scenario) {
+				// The server ends when the dump is under way elsewhere.
+				c.east.program("mariadb-dump", `echo > /run/gate; /usr/bin/mariadb-dump "$@"; cat /run/gate`)
+				c.east.Run(c.t, "mkfifo", "/run/gate")
+				c.background.Go(func() {
+					c.east.Run(c.t, "cat", "/run/gate")
+					c.west.killMySQL("primary")
+					c.east.Run(c.t, "sh", "-c", "echo > /run/gate")
+				})
+			},
+			func(c *scenario) {
+				c.east.removeProgram("mariadb-dump")
+				c.east.Run(c.t, "rm", "/run/gate")
+				c.west.startMySQL("primary", 3306)
+			},
+			[]string{"the database server at /run/mysqld-primary/mysqld.sock"}, atReceiver, false,
+		},
+		{
+			"diedduringrestore", "right",
+			func(c *scenario) {
+				c.west.program("mariadb", afterActivation+`kill -KILL "$(cat /run/mysqld-primary/mysqld.pid)"; exec /usr/bin/mariadb "$@"`)
+			},
+			func(c *scenario) {
+				c.west.removeProgram("mariadb")
+				c.west.Run(c.t, "rm", "/run/activated")
+				c.west.startMySQL("primary", 3306)
+			},
+			[]string{"run mariadb", "exit status 1"}, atReceiver, false,
+		},
+		{
+			"notdeleted", "left",
+			func(c *scenario) {
+				c.west.program("mariadb", afterActivation+`/usr/bin/mariadb "$@"; status=$?; echo > /run/gate; cat /run/gate; exit $status`)
+				c.west.Run(c.t, "mkfifo", "/run/gate")
+				c.background.Go(func() {
+					c.west.Run(c.t, "cat", "/run/gate")
+					c.east.killMySQL("primary")
+					c.west.Run(c.t, "sh", "-c", "echo > /run/gate")
+				})
+			},
+			func(c *scenario) {
+				c.west.removeProgram("mariadb")
+				c.west.Run(c.t, "rm", "/run/activated")
+				c.west.Run(c.t, "rm", "/run/gate")
+				c.east.startMySQL("primary", 3306)
+			},
+			[]string{"delete state of", "the database server at /run/mysqld-primary/mysqld.sock"}, allRestored, true,
+		},
+	} {
+		t.Run(f.database, func(t *testing.T) {
+			c := s.scenario(t, f.database)
+			f.spoil(c)
+			output, err := c.deploy("right", "--delete-state")
+			c.background.Wait()
+			if err == nil || !strings.Contains(err.Error(), "exit status 2") {
+				t.Fatalf("got %v\n%s", err, output)
+			}
+			c.requireWords(output, `target "`+f.target+`"`, `component "`+f.database+`" in container "mysql-database"`, f.where)
+			c.requireWords(output, f.cause...)
+
+			f.mend(c)
+			c.requireRows(c.east, moved)
+			c.requireRows(c.west, map[bool]string{false: fresh, true: moved}[f.restored])
+			c.runPrinted(output, "disnix-env --resume")
+			c.requireRows(c.west, moved)
+			c.requireRows(c.east, absent)
+			if left := c.west.sql("primary", "", "SHOW DATABASES LIKE 'dysnomia-%'"); left != "" {
+				t.Errorf("left over: %s", left)
+			}
+		})
+	}
+}
+
+// testRepository spoils snapshots.
+func (s *stateSite) testRepository(t *testing.T) {
+	t.Run("half-written snapshots are not restored", func(t *testing.T) {
+		c := s.scenario(t, "half")
+		c.coordinator.Run(t, "disnix-snapshot", "-p", c.profile)
+		id := c.east.Run(t, "dysnomia-snapshots", "--query-latest", "--container", "mysql-database", "--component", "half")
+		dump := "/var/state/dysnomia/snapshots/" + strings.TrimSpace(id) + "/dump.sql.xz"
+		// What the original leaves behind when it dies in the middle: a
+		// directory that no generation leads to.
+		c.coordinator.Run(t, "sh", "-ec", `truncate -s 20 "$1"
+			rm -r /var/state/dysnomia/generations/mysql-database/half /var/state/dysnomia/checksums/mysql-database/half`, "sh", dump)
+		c.west.Run(t, "sh", "-ec", `mkdir -p "$(dirname "$1")"; echo half > "$1"`, "sh", dump)
+		c.mustDeploy("right", "--delete-state")
+		c.requireRows(c.west, moved)
+		c.requireRows(c.east, absent)
+	})
+	t.Run("there is nothing to restore", func(t *testing.T) {
+		c := s.scenario(t, "nothing")
+		stdout, stderr, err := c.coordinator.Try(t, "disnix-restore", "--no-upgrade", "-p", c.profile)
+		if err != nil {
+			t.Fatalf("%v\n%s%s", err, stdout, stderr)
+		}
+		c.requireWords(stderr, "[target: left]: No snapshots of component: nothing deployed to container: mysql-database: its state stays as it is")
+		c.requireRows(c.east, moved)
+	})
+}
