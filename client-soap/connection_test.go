@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -58,6 +59,10 @@ func TestServersThatAreNotThere(t *testing.T) {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
+	var once sync.Once
+	half := func(c net.Conn) {
+		once.Do(func() { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 9\r\n\r\n<") })
+	}
 	for name, test := range map[string]struct {
 		url  string
 		want []string
@@ -68,7 +73,7 @@ func TestServersThatAreNotThere(t *testing.T) {
 		"the connection ends": {listen(t, func(c net.Conn) { _ = c.Close() }), []string{"the connection broke", "is not known"}},
 		"no HTTP":             {listen(t, func(c net.Conn) { _, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.2\r\n") }), []string{"malformed HTTP"}},
 		"half of the headers": {listen(t, func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-"); _ = c.Close() }), []string{"the connection broke"}},
-		"silence after a part": {listen(t, func(c net.Conn) {
+		"silence after a part": {listen(t, half), []string{"does not answer any more"}},
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 9\r\n\r\n<")
 		}), []string{"does not answer any more"}},
 	} {
