@@ -88,6 +88,26 @@ func TestWriter(t *testing.T) {
 	}
 }
 
+func TestCompressionThatTakesTooLongIsGivenUp(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "xz"), []byte("#!/bin/sh\nexec sleep 600\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	slow := Clients{Search: []string{"PATH=" + dir}}
+	content := text(9*blockSize + 1)
+	var file bytes.Buffer
+	w, err := slow.NewWriter(t.Context(), &file, Brisk)
+	if err == nil {
+		_, err = w.Write(content)
+	}
+	if err = errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(decompressed(t, file.Bytes()), content) {
+		t.Error("the content is another one")
+	}
+}
+
 func TestWriterFails(t *testing.T) {
 	full := errors.New("full")
 	t.Run("with its destination", func(t *testing.T) {

@@ -31,7 +31,7 @@ const (
 const blockSize = 4 << 20
 
 // lowPriority is the niceness of the programs that compress.
-const lowPriority = 10
+const lowPriority = 5
 
 // fastest are the settings of xz that are fast and still halve a dump.
 const fastest = "--lzma2=preset=0,mf=hc3,nice=32,depth=1,dict=256KiB,lc=0,lp=0,pb=0"
@@ -40,7 +40,8 @@ const fastest = "--lzma2=preset=0,mf=hc3,nice=32,depth=1,dict=256KiB,lc=0,lp=0,p
 // every xz reads one after the other. Blocks are compressed in parallel. When
 // the dump would be held up longer than its patience allows, blocks are stored
 // uncompressed, which the format has, too: dumping a large database takes
-// hardly longer than the server needs. Memory is limited by the number of
+// hardly longer than the server needs. The compression of a block for which
+// others wait too long is given up. Memory is limited by the number of
 // processors.
 //
 // It is for one goroutine. An error of the destination or of xz comes from the
@@ -54,6 +55,7 @@ type Writer struct {
 	pending chan *block   // in the order of the file
 	free    chan struct{} // one element for each worker without work
 	done    chan struct{} // closed when pending was written
+	hurry   chan struct{} // tells pass not to wait for the compression of its block
 	failed  chan struct{} // closed by the first failure, which is in err
 	err     error
 	spare   chan []byte
@@ -68,7 +70,11 @@ type block struct {
 	content []byte
 	ready   chan struct{}
 	err     error
+	// giveUp ends the compression: the block will be stored as it is.
+	giveUp context.CancelCauseFunc
 }
+
+var errHurry = errors.New("others wait for the block")
 
 // NewWriter returns a writer to w. Compression stops when ctx ends.
 func (c Clients) NewWriter(ctx context.Context, w io.Writer, patience Patience) (*Writer, error) {
@@ -80,7 +86,7 @@ func (c Clients) NewWriter(ctx context.Context, w io.Writer, patience Patience) 
 	x := &Writer{
 		ctx: ctx, clients: clients, patience: patience,
 		pending: make(chan *block, 2*workers), free: make(chan struct{}, workers),
-		done: make(chan struct{}), failed: make(chan struct{}), spare: make(chan []byte, 4*workers),
+		done: make(chan struct{}), hurry: make(chan struct{}), failed: make(chan struct{}), spare: make(chan []byte, 4*workers),
 		resumed: time.Now(),
 	}
 	for range workers {
@@ -115,19 +121,48 @@ func (x *Writer) flush() error {
 	b := &block{content: x.block, ready: make(chan struct{})}
 	x.block = nil
 	if x.awaitWorker() {
-		go x.compress(b)
+		ctx, giveUp := context.WithCancelCause(x.ctx)
+		b.giveUp = giveUp
+		go x.compress(ctx, b)
 	} else {
 		b.content = storedStream(b.content)
 		close(b.ready)
 	}
+	return x.await(x.pending, b, nil)
+}
+
+// await waits until pending takes the block, or until done is closed. When
+// patience is over, what is compressed just now is given up.
+func (x *Writer) await(pending chan<- *block, b *block, done <-chan struct{}) error {
 	begin := time.Now()
 	defer func() { x.waiting += time.Since(begin) }()
-	select {
-	case x.pending <- b:
-		return nil
-	case <-x.failed:
-		return x.err
+	expired := time.NewTimer(max(0, x.left()))
+	defer expired.Stop()
+	failed := x.failed
+	var hurry chan<- struct{}
+	for {
+		select {
+		case pending <- b:
+			return nil
+		case <-done:
+			return nil
+		case <-failed:
+			if done == nil {
+				return x.err
+			}
+			failed = nil // done will come all the same
+		case <-expired.C:
+			hurry = x.hurry
+		case hurry <- struct{}{}:
+			hurry = nil
+			expired.Reset(10 * time.Millisecond) // and then the next block
+		}
 	}
+}
+
+// left is how long the dump may still be held up.
+func (x *Writer) left() time.Duration {
+	return always + time.Duration(min(float64(x.patience)*float64(x.dumping), float64(time.Hour))) - x.waiting
 }
 
 // awaitWorker waits for a worker, as long as patience allows.
@@ -137,7 +172,7 @@ func (x *Writer) awaitWorker() bool {
 		return true
 	default:
 	}
-	left := always + time.Duration(min(float64(x.patience)*float64(x.dumping), float64(time.Hour))) - x.waiting
+	left := x.left()
 	if left <= 0 {
 		return false
 	}
@@ -155,11 +190,12 @@ func (x *Writer) awaitWorker() bool {
 }
 
 // compress makes a stream of a block and frees the worker.
-func (x *Writer) compress(b *block) {
+func (x *Writer) compress(ctx context.Context, b *block) {
 	defer func() { x.free <- struct{}{} }()
 	defer close(b.ready)
+	defer b.giveUp(nil)
 	var cmd *exec.Cmd
-	cmd, b.err = x.clients.Command(x.ctx, []string{"xz"}, "-c", "-T1", "--check=crc32", fastest)
+	cmd, b.err = x.clients.Command(ctx, []string{"xz"}, "-c", "-T1", "--check=crc32", fastest)
 	if b.err != nil {
 		return
 	}
@@ -167,21 +203,25 @@ func (x *Writer) compress(b *block) {
 	cmd.Stdin, cmd.Stdout = bytes.NewReader(b.content), out
 	said := &messages{}
 	cmd.Stderr = said
-	if b.err = failure(x.ctx, cmd, said, cmd.Start()); b.err == nil {
+	if b.err = failure(ctx, cmd, said, cmd.Start()); b.err == nil {
 		// The dump itself needs the processors, too: those who make it go
 		// first. It does not matter if the system refuses that.
 		_ = unix.Setpriority(unix.PRIO_PROCESS, cmd.Process.Pid, lowPriority)
-		b.err = failure(x.ctx, cmd, said, cmd.Wait())
+		b.err = failure(ctx, cmd, said, cmd.Wait())
 	}
-	x.reuse(b.content)
+	whole := b.content
 	b.content = out.Bytes()
+	if errors.Is(b.err, errHurry) {
+		b.content, b.err = storedStream(whole), nil
+	}
+	x.reuse(whole)
 }
 
 // pass writes the blocks in order. After a failure it only waits for them.
 func (x *Writer) pass(w io.Writer) {
 	defer close(x.done)
 	for b := range x.pending {
-		<-b.ready
+		x.awaitReady(b)
 		err := b.err
 		if err != nil {
 			err = fmt.Errorf("compress: %w", err)
@@ -196,6 +236,19 @@ func (x *Writer) pass(w io.Writer) {
 	}
 }
 
+func (x *Writer) awaitReady(b *block) {
+	for {
+		select {
+		case <-b.ready:
+			return
+		case <-x.hurry:
+			if b.giveUp != nil {
+				b.giveUp(errHurry)
+			}
+		}
+	}
+}
+
 // Close writes what is left and waits until everything is written. It does not
 // close the destination.
 func (x *Writer) Close() error {
@@ -203,7 +256,7 @@ func (x *Writer) Close() error {
 		_ = x.flush() // the failure is in err
 	}
 	close(x.pending)
-	<-x.done
+	_ = x.await(nil, nil, x.done)
 	return x.err
 }
 
