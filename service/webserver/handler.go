@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"strings"
 	"time"
 )
 
@@ -60,6 +61,7 @@ func (s *Server) handler() http.Handler {
 		e := &Exchange{ID: requestID(r), Remote: s.remote(r), BaseURL: s.baseURL(r)}
 		w.Header().Set(RequestIDHeader, e.ID)
 		body := &pacedBody{ReadCloser: r.Body, control: control, limits: s.config.Limits}
+		body.held = strings.EqualFold(r.Header.Get("Expect"), "100-continue")
 		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e))
 		r.Body, w.body = body, body
 		defer func() {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -188,6 +189,55 @@ func TestSlowReader(t *testing.T) {
 	fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	if err := <-failed; err == nil {
 		t.Error("no error")
+	}
+}
+
+// TestTrickle checks that a client cannot keep a request open by sending a byte
+// now and then.
+func TestTrickle(t *testing.T) {
+	failed := make(chan error, 1)
+	r := run(t, Config{
+		Limits: Limits{StallTime: 200 * time.Millisecond, MinRate: 1 << 20},
+		Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_, err := io.Copy(io.Discard, r.Body)
+			failed <- err
+		}),
+	})
+	conn, err := net.Dial("tcp", r.Addresses()[0].String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+	tick := time.NewTicker(20 * time.Millisecond) // much more often than it may stall
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-failed:
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("error %v", err)
+			}
+			return
+		case <-tick.C:
+			_, _ = conn.Write([]byte("x"))
+		}
+	}
+}
+
+// TestUploadThatIsRefused checks that a client that asks before it sends is not
+// told to.
+func TestUploadThatIsRefused(t *testing.T) {
+	r := run(t, Config{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "no", http.StatusForbidden)
+	})})
+	conn, err := net.Dial("tcp", r.Addresses()[0].String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1000000\r\n\r\n")
+	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(line, "403") {
+		t.Errorf("%q, %v", line, err)
 	}
 }
 

@@ -19,9 +19,13 @@ type pacedBody struct {
 	// ended says that there is nothing more to be read, failed that it cannot
 	// be.
 	ended, failed bool
+	// held says that the client sends nothing before it is asked to: before
+	// the first read.
+	held bool
 }
 
 func (b *pacedBody) Read(p []byte) (int, error) {
+	b.held = false
 	begin := time.Now()
 	allowed := b.limits.StallTime + time.Duration(b.received/b.limits.MinRate)*time.Second
 	// The connection of a test or of another protocol may have no deadlines.
@@ -49,9 +53,9 @@ const (
 )
 
 // finish reads the rest of the body, if there is not too much of it, and tells
-// whether that was all.
+// whether that was all. Nobody is asked to send what nobody wants.
 func (b *pacedBody) finish() bool {
-	if !b.ended && !b.failed {
+	if !b.ended && !b.failed && !b.held {
 		_ = b.control.SetReadDeadline(time.Now().Add(min(restTime, b.limits.StallTime)))
 		_, err := io.CopyN(io.Discard, b.ReadCloser, restSize)
 		b.ended = errors.Is(err, io.EOF)
