@@ -188,6 +188,24 @@ func (s *stateSite) testFailures(t *testing.T) {
 	}
 }
 
+// testUnrecorded fails without a journal: the printed commands are those of the
+// phases that are left.
+func (s *stateSite) testUnrecorded(t *testing.T) {
+	c := s.scenario(t, "unrecorded")
+	c.east.program("mariadb-dump", "kill -KILL $$")
+	output, err := c.deploy("right", "--no-coordinator-profile", "--delete-state")
+	c.east.removeProgram("mariadb-dump")
+	if err == nil || !strings.Contains(err.Error(), "exit status 2") {
+		t.Fatalf("got %v\n%s", err, output)
+	}
+	c.requireRows(c.east, moved)
+	c.requireRows(c.west, fresh)
+	c.runPrinted(output, "disnix-migrate")
+	c.requireRows(c.west, moved)
+	c.requireRows(c.east, absent)
+	c.runPrinted(output, "disnix-set")
+}
+
 // testRepository spoils snapshots.
 func (s *stateSite) testRepository(t *testing.T) {
 	t.Run("half-written snapshots are not restored", func(t *testing.T) {

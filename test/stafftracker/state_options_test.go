@@ -13,7 +13,9 @@ func TestState(t *testing.T) {
 	t.Run("options", s.testOptions)
 	t.Run("coordinator killed", s.testCoordinatorKilled)
 	t.Run("failures", s.testFailures)
+	t.Run("unrecorded", s.testUnrecorded)
 	t.Run("repository", s.testRepository)
+	t.Run("captured infrastructure", s.testCaptured)
 }
 
 const (
