@@ -110,7 +110,7 @@ func runWebservice(inv *invocation) (err error) {
 		Service: backend, PathPrefix: inv.String("path-prefix"), MaxBody: inv.Int64("max-upload"),
 	})
 	defer func() { err = errors.Join(err, handler.Close()) }()
-	config.Handler, config.Health = handler, health
+	config.Handler, config.Health, config.Urgent = handler, health, soapservice.IsCancellation
 	server, err := webserver.Listen(config)
 	if err != nil {
 		return err

@@ -51,6 +51,10 @@ func (g *registry) begin(r *http.Request) (ctx context.Context, done func()) {
 	}
 }
 
+// IsCancellation tells whether a request cancels another one. It must not have
+// to wait for the end of others.
+func IsCancellation(r *http.Request) bool { return r.Method == http.MethodDelete }
+
 // cancel cancels the operation that has the same request id as this request,
 // and answers when it has ended.
 func (g *registry) cancel(w http.ResponseWriter, r *http.Request) {

@@ -89,6 +89,10 @@ func (s *Server) serve(w *response, r *http.Request, e *Exchange) {
 	if e.User = user; user == "" {
 		e.User = s.forwardedUser(r)
 	}
+	if s.config.Urgent != nil && s.config.Urgent(r) {
+		s.config.Handler.ServeHTTP(w, r)
+		return
+	}
 	if !s.slots.take(r.Context(), s.config.Limits.QueueTime) {
 		e.Note(slog.String("error", "too many requests at once"))
 		w.Header().Set("Retry-After", "5")

@@ -23,6 +23,9 @@ type Config struct {
 	// Addresses are host:port each; at least one.
 	Addresses []string
 	Handler   http.Handler
+	// Urgent says that a request is served even if too many others are. It may
+	// be nil.
+	Urgent func(*http.Request) bool
 	// Health tells why requests would fail at the moment, for HealthPath. It
 	// may be nil.
 	Health func(context.Context) error

@@ -95,7 +95,15 @@ func (h *waiting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func TestRequestsAtOnce(t *testing.T) {
 	h := newWaiting()
-	r := run(t, Config{Handler: h, Limits: Limits{Requests: 2, QueueTime: 50 * time.Millisecond}})
+	r := run(t, Config{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/urgent" {
+				h.ServeHTTP(w, r)
+			}
+		}),
+		Urgent: func(r *http.Request) bool { return r.URL.Path == "/urgent" },
+		Limits: Limits{Requests: 2, QueueTime: 50 * time.Millisecond},
+	})
 	var group sync.WaitGroup
 	for range 2 {
 		group.Go(func() {
@@ -109,8 +117,10 @@ func TestRequestsAtOnce(t *testing.T) {
 	if status != http.StatusServiceUnavailable || !strings.Contains(body, "busy") {
 		t.Errorf("%d: %s", status, body)
 	}
-	if status, _ := get(t, http.DefaultClient, r.url+HealthPath); status != 200 {
-		t.Errorf("health: %d", status)
+	for _, path := range []string{HealthPath, "/urgent"} {
+		if status, _ := get(t, http.DefaultClient, r.url+path); status != 200 {
+			t.Errorf("%s: %d", path, status)
+		}
 	}
 	close(h.let)
 	group.Wait()
