@@ -9,12 +9,18 @@ import (
 )
 
 // TestBuiltinPlugins checks that every plugin is there and has a page in the
-// documentation, and that every page has a plugin.
+// documentation, that every page has a plugin, and that the overview has every
+// page.
 func TestBuiltinPlugins(t *testing.T) {
 	pages, err := filepath.Glob("../../docs/plugins/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	overview, err := os.ReadFile("../../docs/plugins/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages = slices.DeleteFunc(pages, func(page string) bool { return filepath.Base(page) == "README.md" })
 	builtin := Builtin()
 	for name, plugin := range builtin {
 		if plugin == nil {
@@ -31,6 +37,9 @@ func TestBuiltinPlugins(t *testing.T) {
 		}
 		if !described {
 			t.Errorf("%s: there is no such plugin", page)
+		}
+		if !strings.Contains(string(overview), "("+filepath.Base(page)+")") {
+			t.Errorf("%s is not in the overview", page)
 		}
 	}
 }
