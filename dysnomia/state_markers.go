@@ -108,6 +108,26 @@ func (s *State) Activated(container string) ([]Marker, error) {
 	return s.markers(activatedDir, container)
 }
 
+// ContainersOf returns the containers in which a component of this name is
+// active, sorted.
+func (s *State) ContainersOf(component string) ([]string, error) {
+	containers, err := s.entries(isDirEntry, activatedDir)
+	if err != nil {
+		return nil, fmt.Errorf("list markers: %w", err)
+	}
+	var found []string
+	for _, container := range containers {
+		active, err := s.IsActive(container, component)
+		if err != nil {
+			return nil, err
+		}
+		if active {
+			found = append(found, container)
+		}
+	}
+	return found, nil
+}
+
 // Garbage returns the deactivated components that still have state, in the
 // manner of [State.Activated].
 func (s *State) Garbage(container string) ([]Marker, error) {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -189,5 +190,21 @@ func TestMarkersOfAnotherComponent(t *testing.T) {
 	check(t, other.UnmarkGarbage("box", "generated"))
 	if markers, err := s.Garbage(""); err != nil || len(markers) != 0 {
 		t.Errorf("%+v, %v", markers, err)
+	}
+}
+
+func TestContainersOf(t *testing.T) {
+	s := &State{Dir: t.TempDir()}
+	for _, m := range [][2]string{{"b", "k"}, {"a", "k"}, {"c", "other"}, {"d", "k"}} {
+		check(t, s.MarkActive(m[0], m[1], "/p"))
+	}
+	check(t, s.MarkGarbage("d", "k"))
+	found, err := s.ContainersOf("k")
+	check(t, err)
+	if !slices.Equal(found, []string{"a", "b"}) {
+		t.Errorf("containers: %q", found)
+	}
+	if _, err := s.ContainersOf(".."); err == nil {
+		t.Error(".. is taken for the name of a component")
 	}
 }

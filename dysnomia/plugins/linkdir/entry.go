@@ -24,7 +24,7 @@ const (
 )
 
 // find looks for an entry in its place. What must not be replaced is an error.
-func (known record) find(r *dysnomia.Request, e Entry) (place, error) {
+func (known record) find(r *dysnomia.Request, e Entry, others foreign) (place, error) {
 	info, err := os.Lstat(e.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return vacant, nil
@@ -44,6 +44,9 @@ func (known record) find(r *dysnomia.Request, e Entry) (place, error) {
 		target, err := os.Readlink(e.Path)
 		if err != nil || target == e.Source && !e.Copy {
 			return taken, wrap(e, err)
+		}
+		if others[e.Path] != "" && !leadsNowhere(e.Path) {
+			return vacant, others.conflict(e)
 		}
 		if target == e.Source || isVersion(r, e, target) || leadsNowhere(e.Path) {
 			return outdated, nil

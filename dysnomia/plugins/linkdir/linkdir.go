@@ -72,10 +72,14 @@ func Install(r *dysnomia.Request, entries []Entry) error {
 	if err != nil {
 		return err
 	}
+	others, err := inOtherContainers(r)
+	if err != nil {
+		return err
+	}
 	places := make([]place, len(entries))
 	var errs []error
 	for i, entry := range entries {
-		places[i], err = known.find(r, entry)
+		places[i], err = known.find(r, entry, others)
 		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -113,9 +117,14 @@ func (known record) add(r *dysnomia.Request, entries []Entry) error {
 
 // Installed returns the entries of the component that are in place: those that
 // were installed, in that order, and then those given that were installed by a
-// program that keeps no record.
+// program that keeps no record. What another container shares is not among
+// them: it stays as long as it is needed there.
 func Installed(r *dysnomia.Request, entries []Entry) ([]Entry, error) {
 	known, err := recall(r)
+	if err != nil {
+		return nil, err
+	}
+	others, err := inOtherContainers(r)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +140,7 @@ func Installed(r *dysnomia.Request, entries []Entry) ([]Entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		if ours {
+		if ours && others[entry.Path] == "" {
 			placed = append(placed, entry)
 		}
 	}
