@@ -48,6 +48,9 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if strings.HasSuffix(name, "Fatal") {
+		s.http.Listener.Close()
+	}
 	http.NotFound(w, r)
 }
 
@@ -154,6 +157,18 @@ func TestFaults(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a server that ends while it deploys", func(t *testing.T) {
+		s := newStandIn(t)
+		c := component(t, s, map[string]string{place + "f.aar": archive(t, `<service name="FaultyAndFatal"/>`)})
+		c.Properties["deployTimeout"] = "600"
+		err := activate(t, c)
+		if err == nil || !strings.Contains(err.Error(), s.http.URL[len("http://127.0.0.1"):]) || !strings.Contains(err.Error(), "has ended") {
+			t.Errorf("error: %v", err)
+		}
+		if left, err := os.ReadDir(s.services()); err != nil || len(left) != 0 {
+			t.Errorf("left: %v, %v", left, err)
+		}
+	})
 	t.Run("a server that was stopped", func(t *testing.T) {
 		s := newStandIn(t)
 		f := plugintest.NewFixture(t, config, component(t, s, good))

@@ -136,25 +136,28 @@ func (s settings) await(ctx context.Context, r *dysnomia.Request, services []str
 		}
 		asked = time.Now()
 		var done bool
-		done, status = s.look(ctx, services, offered)
-		return done, status, nil
+		var err error
+		done, status, err = s.look(ctx, services, offered)
+		return done, status, err
 	})
 }
 
 // look reports whether all services are offered, or none of them is, and
-// otherwise what is seen.
-func (s settings) look(ctx context.Context, services []string, offered bool) (bool, string) {
+// otherwise what is seen. A server that has ended will offer nothing.
+func (s settings) look(ctx context.Context, services []string, offered bool) (done bool, status string, err error) {
 	for _, name := range services {
 		path := s.application + "/services/" + url.PathEscape(name) + "?wsdl"
 		answer, err := s.server.Get(ctx, path)
 		switch {
 		case catalina.IsDown(err) && !offered:
-			return true, ""
+			return true, "", nil
+		case catalina.IsDown(err):
+			return false, "", s.server.Ended()
 		case err != nil:
-			return false, err.Error()
+			return false, err.Error(), nil
 		case (answer.Status == 200) != offered:
-			return false, fmt.Sprintf("%s%s answers %d: see the log of Axis2 in %s/logs", s.server.URL, path, answer.Status, s.server.Base)
+			return false, fmt.Sprintf("%s%s answers %d: see the log of Axis2 in %s/logs", s.server.URL, path, answer.Status, s.server.Base), nil
 		}
 	}
-	return true, ""
+	return true, "", nil
 }

@@ -169,6 +169,11 @@ func (a Answer) RedirectsTo(path string) bool {
 // there.
 func IsDown(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
+// Ended is the error when the server was there before and is down now.
+func (s *Server) Ended() error {
+	return fmt.Errorf("the Tomcat at %s has ended meanwhile: see %s/logs for the reason, start it, and activate again", s.URL, s.Base)
+}
+
 // Await waits until a directory of the server is there and, if it is known
 // where, the server answers.
 func (s *Server) Await(ctx context.Context, dir string, limit time.Duration) error {

@@ -34,6 +34,7 @@ type observed struct {
 	// asked is when the server was asked, the others are what was seen then.
 	asked            time.Time
 	unpacked, serves bool
+	down             bool
 	seen             string
 }
 
@@ -126,6 +127,7 @@ func (d *deployment) look(ctx context.Context, r *dysnomia.Request, app *observe
 	}
 	if news || time.Since(app.asked) > catalina.RequestInterval {
 		app.serves, app.seen = d.serves(ctx, app.application)
+		app.down = !app.serves && d.isDown(ctx)
 		app.asked, app.unpacked = time.Now(), unpacked
 	}
 	served, seen := app.serves, app.seen
@@ -141,6 +143,8 @@ func (d *deployment) look(ctx context.Context, r *dysnomia.Request, app *observe
 		return false, "", fmt.Errorf("the log of Tomcat says that %s is deployed, but %s: does another program listen there?", app.name(), seen)
 	case served && (!app.served || app.unpacked):
 		return true, "", nil
+	case app.down:
+		return false, "", d.server.Ended()
 	case d.server.URL == "" && unpacked && len(log) == 0:
 		fmt.Fprintf(r.Stderr, "Tomcat has unpacked %s. Whether it has started it is not known: set tomcatPort.\n", app.name())
 		return true, "", nil

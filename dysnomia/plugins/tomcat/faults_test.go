@@ -93,18 +93,19 @@ func TestNeverDeployed(t *testing.T) {
 	}
 }
 
-// TestServerEndsWhileDeploying: it ends when it has seen the file.
+// TestServerEndsWhileDeploying: it ends when it has seen the file. That is
+// noticed at once, not when it has had all the time to deploy it.
 func TestServerEndsWhileDeploying(t *testing.T) {
 	t.Parallel()
 	s := tomcattest.Start(t)
-	f := fixture(t, with(component(t, s, "app", ""), map[string]string{"deployTimeout": "3"}))
+	f := fixture(t, with(component(t, s, "app", ""), map[string]string{"deployTimeout": "600"}))
 	ended := make(chan struct{})
 	go func() {
 		awaitFile(filepath.Join(s.Base, "webapps/app.war"))
 		s.Stop()
 		close(ended)
 	}()
-	fail(t, f, "wait for Tomcat to deploy app.war", "connection refused")
+	fail(t, f, "wait for Tomcat to deploy app.war", s.URL(), "has ended", "logs")
 	<-ended
 	if left, err := os.ReadDir(filepath.Join(s.Base, "webapps")); err != nil || len(left) != 0 {
 		t.Errorf("left: %v, %v", left, err)
