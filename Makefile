@@ -10,7 +10,7 @@ INITDIR       ?= /etc/init.d
 GO      ?= go
 GOTESTFLAGS ?=
 
-.PHONY: all build demo demo-network demo-stafftracker test bench bench-network lint setup setup-race setup-plugins setup-process-managers setup-web setup-databases setup-stafftracker setup-bus setup-soap setup-ssh setup-lab install clean
+.PHONY: all build demo demo-network demo-stafftracker demo-soap test bench bench-network lint setup setup-race setup-plugins setup-process-managers setup-web setup-databases setup-stafftracker setup-bus setup-soap setup-https setup-ssh setup-lab install clean
 
 all: build
 
@@ -33,9 +33,15 @@ demo-network: setup setup-lab
 demo-stafftracker: setup setup-lab setup-stafftracker
 	$(GO) test -count=1 -v -run '^TestDataFollowsAMovedDatabase$$' ./test/stafftracker
 
+# The first example on three machines of the test lab: one reached through HTTPS,
+# behind nginx with a password, one through SSH, one without a network. It needs
+# root.
+demo-soap: setup setup-lab setup-https
+	$(GO) test -count=1 -v -run '^TestDeployThroughHTTPSAndSSHAndHere$$' ./test/soap
+
 # The race detector would let every program that the tests start sleep for a
 # second when it ends.
-test: setup setup-race setup-plugins setup-process-managers setup-web setup-databases setup-stafftracker setup-bus setup-soap setup-ssh setup-lab
+test: setup setup-race setup-plugins setup-process-managers setup-web setup-databases setup-stafftracker setup-bus setup-soap setup-https setup-ssh setup-lab
 	GORACE=atexit_sleep_ms=0 $(GO) test -race $(GOTESTFLAGS) ./...
 
 bench:
@@ -100,6 +106,10 @@ setup-soap:
 		curl:curl php:php-cli /usr/share/php8.2-soap:php-soap soapcpp2:gsoap /usr/include/stdsoap2.h:libgsoap-dev \
 		/usr/include/openssl/sha.h:libssl-dev /usr/include/zlib.h:zlib1g-dev gcc:gcc node:nodejs npm:npm
 	@test -d $(SOAP_NODE)/node_modules/soap || npm ci --prefix $(SOAP_NODE) --ignore-scripts --no-audit --no-fund --silent
+
+# What a machine of the test lab needs that is reached through HTTPS.
+setup-https:
+	@scripts/install-missing /usr/sbin/nginx:nginx-light htpasswd:apache2-utils openssl:openssl curl:curl
 
 # What hosts of the test lab need.
 setup-lab:
