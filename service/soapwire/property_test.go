@@ -26,8 +26,12 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		files := fill(t, request)
 		version := rapid.SampledFrom([]Version{Soap11, Soap12}).Draw(t, "version")
 		e := NewEncoder(version, rapid.Bool().Draw(t, "multipart"))
+		positional := rapid.Bool().Draw(t, "positional")
+		if r, ok := request.(*ImportLocalSnapshots); ok && positional && len(r.DataHandlers) == 0 {
+			r.Paths = nil // by position, a list after an empty one is taken for it: so the original does
+		}
 		var message bytes.Buffer
-		if err := e.Request(&message, request, rapid.Bool().Draw(t, "positional")); err != nil {
+		if err := e.Request(&message, request, positional); err != nil {
 			t.Fatal(err)
 		}
 		r, err := ReadRequest(http.Header{"Content-Type": {e.ContentType("urn:x")}}, &message, DefaultXMLLimit)
