@@ -67,6 +67,12 @@ func (m machine) killMySQL(instance string) {
 		"sh", "/run/mysqld-"+instance)
 }
 
+// killSupervisord ends one as a crash does.
+func (m machine) killSupervisord(instance string) {
+	m.t.Helper()
+	m.Run(m.t, "sh", "-ec", `kill -KILL "$(cat "$1/supervisord.pid")"`, "sh", "/run/supervisor-"+instance)
+}
+
 // program puts a shell script in front of a program of the machine.
 func (m machine) program(name, script string) {
 	m.t.Helper()

@@ -94,6 +94,67 @@ func (s *system) requireDatabase(m machine, instance, name string, exists bool) 
 	}
 }
 
+// testFailedUpgrades deploys what does not start. The messages say what is
+// wrong where, and the system is as before.
+func (s *system) testFailedUpgrades(t *testing.T, rows []string) {
+	for _, f := range []struct {
+		name        string
+		spoil, mend func()
+		change      string // a program for sed, for all models
+		words       []string
+	}{
+		{
+			"web applications that do not start", func() {}, func() {},
+			"s|</Context>|</Contxt>|", []string{
+				`service "location-service" in container "tomcat-webapplication-primary" on target "east"`,
+				`service "staff-service" in container "tomcat-webapplication" on target "west"`,
+				"Tomcat cannot start staff-service.war: ", "log: /srv/tomcat-primary/logs",
+			},
+		},
+		{
+			"a process that is never ready", func() {}, func() {},
+			`s|readiness = {.*|readiness = { tcp = 7080; timeout = 1; }; version = 2;|; s|port = 7079|port = 7081|`, []string{
+				`service "finger" in container "supervisord-program-secondary" on target "east"`, "not ready", "7080", "within 1s",
+			},
+		},
+		{
+			"a process manager that does not run",
+			func() { s.west.killSupervisord("primary") },
+			func() { s.west.supervisord("primary") },
+			`s|finger = on .*|finger = [ infrastructure.west ];|`, []string{
+				`service "finger" in container "supervisord-program" on target "west"`, "/run/supervisor-primary/socket",
+			},
+		},
+		{
+			"a database server that does not run",
+			func() { s.west.killMySQL("primary") },
+			func() { s.west.startMySQL("primary", 3306) },
+			`s|staff ? {.*|staff ? { target = infrastructure.west; }|; s|mysqlUsername = .*|& timeout = 1;|`, []string{
+				`service "staff" in container "mysql-database" on target "west"`, "/run/mysqld-primary/mysqld.sock",
+			},
+		},
+	} {
+		t.Run(f.name, func(t *testing.T) {
+			s.coordinator.Run(t, "sh", "-ec", `cp -r /root/stafftracker /root/spoiled; sed -i "$1" /root/spoiled/*.nix`, "sh", f.change)
+			f.spoil()
+			stdout, stderr, err := s.coordinator.Try(t, "env", "--chdir=/root/spoiled", "disnix-env",
+				"-s", "services.nix", "-i", "infrastructure.nix", "-d", "distribution.nix")
+			f.mend()
+			if err == nil || !strings.Contains(err.Error(), "exit status 1") {
+				t.Errorf("got %v\n%s", err, stdout)
+			}
+			for _, word := range append(f.words, "the old configuration stands") {
+				if !strings.Contains(stderr, word) {
+					t.Errorf("%q is not in the message:\n%s", word, stderr)
+				}
+			}
+			s.coordinator.Run(t, "rm", "-r", "/root/spoiled")
+			s.requirePage(rows...)
+			s.requireFinger("Grace", "Grace is in room IO-3.10.")
+		})
+	}
+}
+
 func TestDataFollowsAMovedDatabase(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -109,6 +170,8 @@ func TestDataFollowsAMovedDatabase(t *testing.T) {
 		"-e", "INSERT INTO staff (name, room) VALUES ('Barbara', 'AE-201')")
 	all := append([]string{newcomer}, staff...)
 	s.requirePage(all...)
+
+	t.Run("a failed upgrade is undone", func(t *testing.T) { s.testFailedUpgrades(t, all) })
 
 	s.deploy("distribution-moved.nix")
 	s.show(s.coordinator, "curl", "--silent", "--show-error", "--fail", frontEnd)

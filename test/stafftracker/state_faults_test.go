@@ -222,6 +222,18 @@ func (s *stateSite) testRepository(t *testing.T) {
 		c.requireRows(c.west, moved)
 		c.requireRows(c.east, absent)
 	})
+	t.Run("modules 29, item 7: what was at the place before disappears", func(t *testing.T) {
+		c := s.scenario(t, "exact")
+		c.mustDeploy("right", "--no-migration")
+		c.write(c.west, "stale")
+		c.west.sql("primary", "exact", "CREATE TABLE stale SELECT * FROM note")
+		c.mustDeploy("left", "--no-migration")
+		c.mustDeploy("right")
+		c.requireRows(c.west, moved)
+		if tables := c.west.sql("primary", "exact", "SHOW TABLES"); tables != "note\n" {
+			t.Errorf("tables: %s", tables)
+		}
+	})
 	t.Run("there is nothing to restore", func(t *testing.T) {
 		c := s.scenario(t, "nothing")
 		stdout, stderr, err := c.coordinator.Try(t, "disnix-restore", "--no-upgrade", "-p", c.profile)
