@@ -36,6 +36,9 @@ type exchange struct {
 	unsent atomic.Pointer[error]
 	body   io.Reader // of the response
 	end    func()
+
+	mu    sync.Mutex
+	timer *time.Timer // for the next look at heard
 }
 
 // begin begins an exchange. It must be ended.
@@ -88,42 +91,46 @@ func (x *exchange) cancel() {
 
 // watch asks the service for a sign of life whenever nothing was sent or
 // received for a while, and aborts the exchange if there is none: an operation
-// may take hours, but a host that is gone must not be waited for.
+// may take hours, but a host that is gone must not be waited for. The longer an
+// operation takes the less often it asks.
 func (x *exchange) watch() (stop func()) {
-	var timer *time.Timer
-	var mu sync.Mutex
-	stopped := false
-	check := func() {
-		quiet := time.Since(time.Unix(0, x.heard.Load()))
-		if quiet >= x.config.Quiet {
-			if err := x.askForLife(); err != nil && x.ctx.Err() == nil {
-				x.abort(fmt.Errorf("%w: %w", ErrSilent, err))
-				return
-			}
-			x.sign()
-			quiet = 0
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if !stopped {
-			timer.Reset(x.config.Quiet - quiet)
-		}
-	}
-	mu.Lock()
-	defer mu.Unlock()
-	timer = time.AfterFunc(x.config.Quiet, check)
+	ctx, cancel := context.WithCancel(x.ctx)
+	x.checkIn(ctx, x.config.Quiet, x.config.Quiet)
 	return func() {
-		mu.Lock()
-		defer mu.Unlock()
-		stopped = true
-		timer.Stop()
+		cancel()
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.timer.Stop()
 	}
+}
+
+// checkIn checks after a while whether something was heard for as long as
+// patience, unless ctx ends before that.
+func (x *exchange) checkIn(ctx context.Context, while, patience time.Duration) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if ctx.Err() == nil {
+		x.timer = time.AfterFunc(while, func() { x.check(ctx, patience) })
+	}
+}
+
+func (x *exchange) check(ctx context.Context, patience time.Duration) {
+	quiet := time.Since(time.Unix(0, x.heard.Load()))
+	if quiet >= patience {
+		if err := x.askForLife(ctx); err != nil && ctx.Err() == nil {
+			x.abort(fmt.Errorf("%w: %w", ErrSilent, err))
+			return
+		}
+		x.sign()
+		quiet, patience = 0, min(2*patience, 4*x.config.Quiet)
+	}
+	x.checkIn(ctx, patience-quiet, patience)
 }
 
 // askForLife asks for the description of the service over a new connection. Any
 // answer is a sign of life.
-func (x *exchange) askForLife() error {
-	ctx, done := context.WithTimeout(x.ctx, x.config.SignOfLife)
+func (x *exchange) askForLife(ctx context.Context) error {
+	ctx, done := context.WithTimeout(ctx, x.config.SignOfLife)
 	defer done()
 	r, err := http.NewRequestWithContext(ctx, http.MethodHead, x.url.String()+"?wsdl", nil)
 	if err != nil {
