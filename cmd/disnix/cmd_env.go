@@ -154,9 +154,7 @@ func (s *session) checkBefore(operation string) error {
 	}
 	switch operation {
 	case "resume", "abort":
-		if s.Bool("dry-run") {
-			return usageError{fmt.Errorf("option '--dry-run' cannot be used with '--%s'", operation)}
-		}
+		return s.checkAlone(operation)
 	case "", "rollback", "switch-to-generation":
 		if !s.Bool("dry-run") {
 			return s.checkUnfinished()

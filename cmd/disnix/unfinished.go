@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/disnix-go/disnix/coordinator"
 	"github.com/disnix-go/disnix/coordinator/journal"
@@ -25,6 +26,20 @@ func (s *session) checkUnfinished() error {
 		Profile:               s.profile,
 		CoordinatorProfileDir: s.String("coordinator-profile-path"),
 	})
+}
+
+// checkAlone refuses options that have no sense with the end of an unfinished
+// deployment, of which everything is in the journal.
+func (s *session) checkAlone(operation string) error {
+	if s.Bool("resume") && s.Bool("abort") {
+		return usageError{errors.New("options '--resume' and '--abort' exclude each other")}
+	}
+	for _, option := range []string{"dry-run", "services", "infrastructure", "distribution", "packages", "architecture", "deployment", "undeploy", "extra-params"} {
+		if s.IsSet(option) {
+			return usageError{fmt.Errorf("option '--%s' cannot be used with '--%s'", option, operation)}
+		}
+	}
+	return nil
 }
 
 // endUnfinished completes an unfinished deployment, or undoes it.
