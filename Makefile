@@ -7,6 +7,7 @@ DESTDIR ?=
 DBUSPOLICYDIR ?= /usr/share/dbus-1/system.d
 SYSTEMDDIR    ?= /usr/lib/systemd/system
 INITDIR       ?= /etc/init.d
+BIN     ?= bin
 GO      ?= go
 GOTESTFLAGS ?=
 
@@ -17,8 +18,8 @@ all: build
 # One static binary, reachable under the name of every program, and beside it
 # the one that draws, which would make every other program start slowly.
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o bin/ ./cmd/disnix ./cmd/disnix-draw
-	@for name in $$(bin/disnix --list-programs); do ln -sfn disnix bin/$$name; done
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o $(BIN)/ ./cmd/disnix ./cmd/disnix-draw
+	@for name in $$($(BIN)/disnix --list-programs); do ln -sfn disnix $(BIN)/$$name; done
 
 demo: setup build
 	@examples/hello/demo.sh
@@ -31,7 +32,7 @@ demo-network: setup setup-lab
 # Databases, web applications and a process on two machines of the test lab. It
 # needs root.
 demo-stafftracker: setup setup-lab setup-stafftracker
-	$(GO) test -count=1 -v -run '^TestDataFollowsAMovedDatabase$$' ./test/stafftracker
+	$(GO) test -count=1 -v -run '^TestDataFollowsAMovedDatabase$$' -skip /undone ./test/stafftracker
 
 # The first example on three machines of the test lab: one reached through HTTPS,
 # behind nginx with a password, one through SSH, one without a network. It needs
@@ -122,9 +123,9 @@ setup-ssh:
 	@scripts/install-missing /usr/sbin/sshd:openssh-server ssh-keygen:openssh-client
 
 install: build
-	install -D -m 755 bin/disnix $(DESTDIR)$(PREFIX)/bin/disnix
-	install -D -m 755 bin/disnix-draw $(DESTDIR)$(PREFIX)/bin/disnix-draw
-	for name in $$(bin/disnix --list-programs); do ln -sfn disnix $(DESTDIR)$(PREFIX)/bin/$$name; done
+	install -D -m 755 $(BIN)/disnix $(DESTDIR)$(PREFIX)/bin/disnix
+	install -D -m 755 $(BIN)/disnix-draw $(DESTDIR)$(PREFIX)/bin/disnix-draw
+	for name in $$($(BIN)/disnix --list-programs); do ln -sfn disnix $(DESTDIR)$(PREFIX)/bin/$$name; done
 	install -D -m 644 share/dysnomia/util $(DESTDIR)$(PREFIX)/share/dysnomia/util
 	install -D -m 644 share/dbus-1/system.d/disnix.conf $(DESTDIR)$(DBUSPOLICYDIR)/disnix.conf
 	install -d $(DESTDIR)$(SYSTEMDDIR) $(DESTDIR)$(INITDIR)
