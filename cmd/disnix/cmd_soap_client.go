@@ -150,7 +150,6 @@ func (inv *invocation) soapOptions() (o activitycmd.Options, remote bool, err er
 // the original says.
 func (inv *invocation) soapOperation(ctx context.Context, client *soapclient.Client, o activitycmd.Options, remote bool) error {
 	stdout := inv.stdout
-	end := "" // what follows the result
 	switch o.Operation {
 	case "import":
 		if remote {
@@ -167,8 +166,6 @@ func (inv *invocation) soapOperation(ctx context.Context, client *soapclient.Cli
 		}
 	case "activate", "deactivate", "snapshot", "restore", "delete-state":
 		stdout = inv.stderr // it is no result
-	case "query-installed", "capture-config":
-		end = "\n"
 	case "collect-garbage":
 		fmt.Fprintf(inv.stderr, "Collect garbage. Delete old: %t\n", o.DeleteOld)
 	case "lock":
@@ -183,8 +180,7 @@ func (inv *invocation) soapOperation(ctx context.Context, client *soapclient.Cli
 	if status != 0 {
 		return quiet(status)
 	}
-	_, err = io.WriteString(inv.stdout, end)
-	return err
+	return nil
 }
 
 // importFiles imports closures that are in files of the target.
