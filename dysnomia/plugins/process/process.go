@@ -122,7 +122,7 @@ var errTimeout = errors.New("timeout")
 
 // notReady explains why the process is not regarded as started.
 func (s settings) notReady(problem error) error {
-	content, err := os.ReadFile(s.pidFile)
+	file, err := readPIDFile(s.pidFile)
 	switch {
 	case problem != nil:
 		return problem
@@ -130,7 +130,7 @@ func (s settings) notReady(problem error) error {
 		return fmt.Errorf("wait for process %s: it has not written the PID file %s within %s: set pidFile to the file it writes, or a longer timeout",
 			s.program, s.pidFile, s.timeout)
 	}
-	return fmt.Errorf("wait for process %s: it has ended: no process %.20q of the PID file %s runs", s.program, content, s.pidFile)
+	return fmt.Errorf("wait for process %s: it has ended: no process %.20q of the PID file %s runs", s.program, file.text, s.pidFile)
 }
 
 // Deactivate stops the process and waits for its end; one that has ended

@@ -302,6 +302,37 @@ func TestPIDFileOfAnotherUser(t *testing.T) {
 	if found, err := find(settings{pidFile: pidFile, program: "/no/program"}); err != nil || found == nil {
 		t.Errorf("the process of the file's owner is not found: %v", err)
 	}
+	// Whose file it is does not matter if others can let a link lead to it.
+	theirs := filepath.Join(t.TempDir(), "theirs.pid")
+	write(t, theirs, fmt.Sprint(start(0)))
+	if err := errors.Join(os.Remove(pidFile), os.Symlink(theirs, pidFile), os.Lchown(pidFile, nobody, nobody)); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := find(settings{pidFile: pidFile, program: "/no/program"}); err == nil || found != nil {
+		t.Errorf("a link of another user was followed: %v, %v", found, err)
+	}
+	if err := os.Lchown(pidFile, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := find(settings{pidFile: pidFile, program: "/no/program"}); err != nil || found == nil {
+		t.Errorf("a link of root was not followed: %v", err)
+	}
+}
+
+// TestPIDFileThatIsNoFile: nothing waits for somebody who writes to it.
+func TestPIDFileThatIsNoFile(t *testing.T) {
+	f, pidFile := fixture(t, map[string]string{"bin/daemon": daemon})
+	if err := syscall.Mkfifo(pidFile, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range []dysnomia.Operation{dysnomia.Activate, dysnomia.Deactivate} {
+		if err := f.Run(t.Context(), op); err == nil || !strings.Contains(err.Error(), "is not a file") {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+	if err := os.Remove(pidFile); err != nil { // it is read when the test ends
+		t.Fatal(err)
+	}
 }
 
 func TestBlankProcessPropertyIsNone(t *testing.T) {

@@ -28,21 +28,14 @@ type running struct {
 // or the process does not run. A process that has only got the same id later
 // is not the one.
 func find(s settings) (*running, error) {
-	file, err := os.Open(s.pidFile)
+	file, err := readPIDFile(s.pidFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read PID file: %w", err)
 	}
-	defer file.Close()
-	content := make([]byte, 64)
-	n, _ := file.Read(content)
-	info, err := file.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("read PID file: %w", err)
-	}
-	text := strings.TrimSpace(string(content[:n]))
+	text := strings.TrimSpace(file.text)
 	if text == "" {
 		return nil, nil // not written yet, or never
 	}
@@ -56,10 +49,10 @@ func find(s settings) (*running, error) {
 	}
 	found := &running{pid: pid, process: process}
 	isProgram := isProgram(pid, s.program)
-	if !found.runs() || !isWriter(pid, info.ModTime()) && !isProgram {
+	if !found.runs() || !isWriter(pid, file.info.ModTime()) && !isProgram {
 		return nil, process.Release()
 	}
-	if !isProgram && !mayName(info, pid) {
+	if !isProgram && !file.mayName(pid) {
 		return nil, errors.Join(
 			fmt.Errorf("read PID file %s: it belongs to another user than process %d, which is not that of %s: remove the file if it is not that of the process", s.pidFile, pid, s.program),
 			process.Release())
