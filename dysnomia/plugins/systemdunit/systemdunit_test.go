@@ -235,8 +235,8 @@ func TestFailures(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	f := fixture(t, service(t, "[Service]\nType=notify\nTimeoutStartSec=infinity\nExecStart=/bin/sleep 600\n"), map[string]string{"timeout": "0"})
-	fails(t, f, "within 0s", "activating (start)")
+	f := fixture(t, service(t, "[Service]\nType=notify\nTimeoutStartSec=infinity\nExecStart=/bin/sleep 600\n"), map[string]string{"timeout": "1"})
+	fails(t, f, "within 1s", "activating (start)")
 	if got := state(t, f.Component, ".service"); got != "inactive" {
 		t.Errorf("it is %s", got)
 	}
