@@ -86,20 +86,22 @@ func (d *Deployment) adviseAfterFailure(err error) {
 		return
 	}
 	what, command := "migrate the state that is still where it was", d.migrateCommand()
+	// Without a journal, nobody knows what was restored already.
+	warning := "\nThis replaces what the new services have written since: keep users away until then.\n"
 	if migration.Step == DeleteStateStep {
 		// Taking snapshots again would capture what is partly deleted.
-		what, command = "delete the obsolete state", d.deleteStateCommand()
+		what, command, warning = "delete the obsolete state", d.deleteStateCommand(), ""
 	}
 	d.Reporter.Notice(fmt.Sprintf(`
 The new services are active, but the migration of state has failed. When the
 problem is solved, %s with:
 
 $ %s
-
+%s
 Then set the profiles, which are still those of the previous configuration:
 
 $ %s
-`, what, command, d.setCommand()))
+`, what, command, warning, d.setCommand()))
 }
 
 // lostLockAdvice warns of ending a deployment whose locks others have taken.
@@ -109,7 +111,7 @@ func (d *Deployment) lostLockAdvice(err error) string {
 		return ""
 	}
 	return fmt.Sprintf("Somebody else has taken the locks of this deployment away, and may have deployed another configuration\n"+
-		"since. Find out before you end this one: that would replace theirs. If theirs is to stay, remove\n%s\n", d.Journal.Path())
+		"since. To replace theirs by ending this one all the same, add --force-lock. If theirs is to stay, remove\n%s\n", d.Journal.Path())
 }
 
 // adviseToDeleteState reminds the user of state that has been moved.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/disnix-go/disnix/coordinator"
 	"github.com/disnix-go/disnix/coordinator/journal"
 	"github.com/disnix-go/disnix/service"
 	"github.com/disnix-go/disnix/service/servicetest"
@@ -46,10 +47,29 @@ func TestForcedLock(t *testing.T) {
 		t.Errorf("the first coordinator ended with: %v", err)
 	}
 	contains(t, s.report.notices, "Somebody else has taken the locks of this deployment away")
+	requireForce(t, first)
 	equal(t, "active on a", s.target("a").Active(), nil)
 	for _, target := range []string{"a", "b"} {
 		equal(t, "profile of "+target, s.target(target).Profile("default"), "")
 		equal(t, "locked on "+target, s.target(target).Locked(), []string{"default"})
+	}
+}
+
+// requireForce checks that a deployment whose locks were lost is not completed or
+// undone over that of whoever has taken them, unless that is said.
+func requireForce(t *testing.T, d *coordinator.Deployment) {
+	t.Helper()
+	for name, end := range map[string]func(*coordinator.Deployment, context.Context, *journal.Journal) error{
+		"resume": (*coordinator.Deployment).Resume, "abort": (*coordinator.Deployment).Abort,
+	} {
+		j, err := journal.Open(*d.Journal)
+		must(t, err)
+		var failed *coordinator.DeployError
+		err = end(d, t.Context(), j)
+		if !errors.As(err, &failed) || failed.Outcome != coordinator.Unfinished {
+			t.Errorf("%s: %v", name, err)
+		}
+		errorContains(t, err, "was lost", "--force-lock")
 	}
 }
 

@@ -172,11 +172,17 @@ func (d *Deployment) mostActions(steps int) int {
 // deployment.
 func (d *Deployment) endJournal(err error) {
 	var failed *DeployError
+	var lost *service.LostLockError
 	end, option := d.journal.Close, "--resume"
 	if errors.As(err, &failed) {
 		option = "--abort"
 		if failed.Outcome != OldStands {
 			end = d.journal.Leave
+		}
+	}
+	if errors.As(err, &lost) {
+		if err := d.journal.LoseLocks(lost.Error()); err != nil {
+			d.Reporter.Problem("", fmt.Sprintf("Cannot record that the locks were lost: %v", err))
 		}
 	}
 	if err := end(); err != nil {

@@ -36,6 +36,9 @@ func (d *Deployment) Resume(ctx context.Context, j *journal.Journal) error {
 // configuration becomes active again, and the profiles say so. It is the
 // counterpart of [Deployment.Resume]. If obsolete state may have been deleted
 // already, it refuses.
+//
+// Both refuse after the locks were lost, unless locks are to be forced: the
+// configuration of whoever has taken them would be replaced.
 func (d *Deployment) Abort(ctx context.Context, j *journal.Journal) error {
 	return d.recover(ctx, j, journal.Back, func(d *Deployment, steps *plan.Plan) error {
 		return d.underLocks(ctx, Unfinished, func() error {
@@ -72,6 +75,10 @@ func (d *Deployment) beginRecovery(ctx context.Context, direction journal.Direct
 	state := d.journal.State()
 	if direction == journal.Back && deletedState(state) {
 		return &DeployError{Unfinished, errors.New("undo the deployment: obsolete state may have been deleted already, so that the deployment can only be completed")}
+	}
+	if state.LostLocks != "" && !d.Options.ForceLock {
+		return &DeployError{Unfinished, fmt.Errorf("%s\nSince then, somebody else may have deployed another configuration, which this one would replace.\n"+
+			"If that is what you want, add --force-lock; if theirs is to stay, remove the journal of this one", state.LostLocks)}
 	}
 	for _, run := range state.Runs {
 		if run.Token != "" {

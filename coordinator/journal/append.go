@@ -24,6 +24,15 @@ func (j *Journal) Enter(p Phase) error {
 	return j.append(record{Kind: phaseRecord, Phase: p}, true)
 }
 
+// LoseLocks records that somebody else has taken the locks away, and how that was
+// noticed.
+func (j *Journal) LoseLocks(how string) error {
+	if j == nil {
+		return nil
+	}
+	return j.append(record{Kind: lostRecord, Error: shorten(how)}, true)
+}
+
 // Do carries out an action between the records of its begin and its end. When
 // do is called, the begin is on the disk; if it cannot be written, do is not
 // called. The end is on the disk before any later action begins, so that it

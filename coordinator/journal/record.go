@@ -24,7 +24,8 @@ type record struct {
 	// ID connects the begin and the end of an action.
 	ID     int     `json:"id,omitempty"`
 	Action *Action `json:"action,omitempty"` // of a begin
-	// Error is why an action failed; empty after a success.
+	// Error is why an action failed; empty after a success. It is also how the
+	// locks were lost.
 	Error string `json:"error,omitempty"`
 }
 
@@ -36,6 +37,7 @@ const (
 	phaseRecord      recordKind = "phase"
 	beginRecord      recordKind = "begin"
 	endRecord        recordKind = "end"
+	lostRecord       recordKind = "lost"
 	closedRecord     recordKind = "closed"
 )
 

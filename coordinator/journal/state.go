@@ -144,6 +144,9 @@ type State struct {
 	Runs []Run
 	// Phase is the last one that was begun; empty if none was.
 	Phase Phase
+	// LostLocks is how the latest run noticed that somebody else has taken its
+	// locks away; empty if that is not so.
+	LostLocks string
 	// Latest is when the last record was written.
 	Latest time.Time
 
@@ -209,6 +212,7 @@ func (s *State) apply(r record) error {
 			return errors.New("the run is missing")
 		}
 		s.Runs = append(s.Runs, *r.Run)
+		s.LostLocks = ""
 	case phaseRecord:
 		s.Phase = r.Phase
 		s.begun[r.Phase] = true
@@ -219,6 +223,8 @@ func (s *State) apply(r record) error {
 		s.begin(r.ID, *r.Action)
 	case endRecord:
 		s.end(r.ID, r.Error)
+	case lostRecord:
+		s.LostLocks = r.Error
 	case closedRecord:
 		s.closed = true
 	default:

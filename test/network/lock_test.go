@@ -74,6 +74,9 @@ func TestTwoCoordinators(t *testing.T) {
 	if r.err == nil || !strings.Contains(r.output, `the lock of profile "default" was lost`) {
 		t.Errorf("the first coordinator: %v\n%s", r.err, r.output)
 	}
+	if stdout, stderr, err := s.coordinator.Try(t, "disnix-env", "--resume"); err == nil {
+		t.Errorf("the first coordinator completes its deployment afterwards:\n%s%s", stdout, stderr)
+	}
 	s.requireGreeting(t, "Good morning")
 	s.requireServer(t, "node1")
 	s.requireUnlocked(t)
