@@ -268,6 +268,50 @@ func TestFaults(t *testing.T) {
 	})
 }
 
+// TestFilesOfTheServer: what the account of the server puts into the directory
+// that it shares with the plugin, which may run as root, leads nowhere.
+func TestFilesOfTheServer(t *testing.T) {
+	private := filepath.Join(t.TempDir(), "private")
+	if err := os.WriteFile(private, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("a link instead of a dump is not read", func(t *testing.T) {
+		f := fixture(t, nil)
+		standIn(t, f, `[ "$1" = dump ] || exit 0`+"\nln -s "+private+` "$2"`+"\n")
+		f.Do(dysnomia.Activate)
+		fails(t, f, dysnomia.Snapshot, "no dump")
+		if generations(t, f) != 0 {
+			t.Error("the file of another is registered as a snapshot")
+		}
+	})
+	t.Run("a link instead of a copy is not written to", func(t *testing.T) {
+		f := fixture(t, map[string]string{"a": "first", "b": "second"})
+		standIn(t, f, `[ "$1" = load ] || exit 0`+"\nrm \"$2\"; ln -s "+private+` "$2"`+"\n")
+		f.Do(dysnomia.Activate)
+		if content, err := os.ReadFile(private); err != nil || string(content) != "secret" {
+			t.Errorf("the file of another: %q, %v", content, err)
+		}
+	})
+	t.Run("nothing is deleted as long as it is not known whether the server runs", func(t *testing.T) {
+		f := fixture(t, nil)
+		spool := t.TempDir()
+		f.Properties["ejabberdSpoolDir"] = spool
+		if err := os.WriteFile(filepath.Join(spool, "users"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		standIn(t, f, "exit 0\n")
+		f.Do(dysnomia.Activate, dysnomia.Deactivate)
+		if err := os.WriteFile(filepath.Join(strings.Split(f.Properties["PATH"], ":")[0], "ejabberdctl"), []byte("#!/no/such/shell\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		fails(t, f, dysnomia.CollectGarbage, "ejabberdctl")
+		f.Expect("garbage")
+		if left, _ := os.ReadDir(spool); len(left) != 1 {
+			t.Errorf("left: %v", left)
+		}
+	})
+}
+
 func TestRoughEdge_modules22(t *testing.T) {
 	t.Run("modules 22: the database is not deleted under a server that runs", func(t *testing.T) {
 		f := fixture(t, nil)

@@ -22,8 +22,10 @@ type server struct {
 	clients dump.Clients
 	// account is that of the server, nil if it is that of this process.
 	account *syscall.Credential
-	// exchange is a directory in which the server reads and writes files.
-	exchange string
+	// exchange is a directory in which the server reads and writes files. As
+	// its account can put there what it likes, the plugin, which may be root,
+	// never leaves it.
+	exchange *os.Root
 }
 
 func newServer(r *dysnomia.Request) (*server, error) {
@@ -77,23 +79,21 @@ func with(ctx context.Context, r *dysnomia.Request, do func(*server) error) (err
 	if err != nil {
 		return err
 	}
-	s.exchange, err = os.MkdirTemp("", "dysnomia-ejabberd-")
+	dir, err := os.MkdirTemp("", "dysnomia-ejabberd-")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(s.exchange)) }()
-	if err := s.give(s.exchange); err != nil {
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if s.exchange, err = os.OpenRoot(dir); err != nil {
 		return err
 	}
-	return do(s)
-}
-
-// give makes a file or directory the server's own.
-func (s *server) give(name string) error {
-	if s.account == nil {
-		return nil
+	defer s.exchange.Close()
+	if s.account != nil {
+		if err := s.exchange.Chown(".", int(s.account.Uid), int(s.account.Gid)); err != nil {
+			return err
+		}
 	}
-	return os.Lchown(name, int(s.account.Uid), int(s.account.Gid))
+	return do(s)
 }
 
 // notExecuted is the error when the control program could not be run at all.
@@ -120,46 +120,62 @@ func (s *server) control(ctx context.Context, args ...string) error {
 
 // load lets the server read a dump, which it need not have access to.
 func (s *server) load(ctx context.Context, name string) error {
-	copied := filepath.Join(s.exchange, "load")
-	if err := copyFile(name, copied); err != nil {
-		return err
+	if err := s.share(name, "load"); err != nil {
+		return fmt.Errorf("copy %s for the server: %w", name, err)
 	}
-	if err := s.give(copied); err != nil {
-		return err
-	}
-	if err := s.control(ctx, "load", copied); err != nil {
+	if err := s.control(ctx, "load", filepath.Join(s.exchange.Name(), "load")); err != nil {
 		return fmt.Errorf("load %s: %w", name, err)
 	}
 	return nil
 }
 
-// dump lets the server write a dump and copies it.
-func (s *server) dump(ctx context.Context, name string) error {
-	written := filepath.Join(s.exchange, "dump")
-	if err := s.control(ctx, "dump", written); err != nil {
-		return err
-	}
-	info, err := os.Stat(written)
-	if err != nil {
-		return fmt.Errorf("the server has written no dump: %w", err)
-	}
-	if info.Size() == 0 {
-		return errors.New("the server has written an empty dump")
-	}
-	return copyFile(written, name)
-}
-
-func copyFile(from, to string) error {
-	source, err := os.Open(from)
+// share makes a copy of a file that the server can read.
+func (s *server) share(name, as string) error {
+	source, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
-	target, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err := s.exchange.RemoveAll(as); err != nil {
+		return err
+	}
+	target, err := s.exchange.OpenFile(as, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(target, source)
+	if s.account != nil {
+		err = target.Chown(int(s.account.Uid), int(s.account.Gid))
+	}
+	if err == nil {
+		_, err = io.Copy(target, source)
+	}
+	return errors.Join(err, target.Close())
+}
+
+// dump lets the server write a dump and copies it.
+func (s *server) dump(ctx context.Context, name string) error {
+	if err := s.control(ctx, "dump", filepath.Join(s.exchange.Name(), "dump")); err != nil {
+		return err
+	}
+	written, err := s.exchange.OpenFile("dump", os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return fmt.Errorf("the server has written no dump: %w", err)
+	}
+	defer written.Close()
+	info, err := written.Stat()
+	switch {
+	case err != nil:
+		return fmt.Errorf("the server has written no dump: %w", err)
+	case !info.Mode().IsRegular():
+		return errors.New("the server has written no dump: it is not a file")
+	case info.Size() == 0:
+		return errors.New("the server has written an empty dump")
+	}
+	target, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(target, written)
 	return errors.Join(err, target.Close())
 }
 
@@ -176,8 +192,13 @@ func deleteDatabase(ctx context.Context, r *dysnomia.Request) error {
 	if err != nil {
 		return err
 	}
-	if s.control(ctx, "status") == nil {
+	err = s.control(ctx, "status")
+	var unknown notExecuted
+	switch {
+	case err == nil:
 		return errors.New("the server runs: stop it first, then collect garbage again")
+	case errors.As(err, &unknown):
+		return fmt.Errorf("see whether the server runs: %w", err)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -86,12 +86,17 @@ func (s repository) share(ctx context.Context, r *dysnomia.Request) error {
 	if err != nil {
 		return err
 	}
-	database := filepath.Join(s.fresh, "db")
-	return filepath.WalkDir(s.fresh, func(name string, entry fs.DirEntry, err error) error {
+	// As soon as the group can write somewhere, it could let links lead out.
+	root, err := os.OpenRoot(s.fresh)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if err := os.Lchown(name, -1, gid); err != nil {
+		if err := root.Lchown(name, -1, gid); err != nil {
 			return err
 		}
 		info, err := entry.Info()
@@ -99,10 +104,10 @@ func (s repository) share(ctx context.Context, r *dysnomia.Request) error {
 			return err
 		}
 		mode := info.Mode() | 0o020
-		if name == database {
+		if name == "db" {
 			mode |= fs.ModeSetgid
 		}
-		return os.Chmod(name, mode)
+		return root.Chmod(name, mode)
 	})
 }
 
@@ -141,19 +146,44 @@ func (s repository) restore(ctx context.Context, r *dysnomia.Request, file strin
 	return nil
 }
 
-// keepSettings copies what belongs to the place and not to the content.
+// keepSettings copies what belongs to the place and not to the content. The
+// group may have put links there: they stay links.
 func (s repository) keepSettings() error {
+	root, err := os.OpenRoot(s.path)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
 	for _, dir := range []string{"conf", "hooks"} {
-		fresh, present := filepath.Join(s.fresh, dir), filepath.Join(s.path, dir)
-		if _, err := os.Lstat(present); errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err := os.RemoveAll(fresh); err != nil {
-			return err
-		}
-		if err := os.CopyFS(fresh, os.DirFS(present)); err != nil {
+		if err := keep(root, dir, filepath.Join(s.fresh, dir)); err != nil {
 			return fmt.Errorf("keep the %s of the repository: %w", dir, err)
 		}
 	}
 	return nil
+}
+
+func keep(root *os.Root, dir, fresh string) error {
+	info, err := root.Lstat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = os.RemoveAll(fresh)
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode().Type() == fs.ModeSymlink {
+		target, err := root.Readlink(dir)
+		if err != nil {
+			return err
+		}
+		return os.Symlink(target, fresh)
+	}
+	present, err := root.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer present.Close()
+	return os.CopyFS(fresh, present.FS())
 }

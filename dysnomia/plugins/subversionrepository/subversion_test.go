@@ -216,6 +216,20 @@ func TestRestore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Run("a directory that its group has made a link is not copied", func(t *testing.T) {
+		f := fixture(t, "repo", nil)
+		f.Do(dysnomia.Activate, dysnomia.Snapshot)
+		private := filepath.Join(t.TempDir(), "private")
+		conf := filepath.Join(place(f.Component), "conf")
+		if err := errors.Join(os.Mkdir(private, 0o700), os.WriteFile(filepath.Join(private, "key"), []byte("secret"), 0o600),
+			os.RemoveAll(conf), os.Symlink(private, conf)); err != nil {
+			t.Fatal(err)
+		}
+		f.Do(dysnomia.Restore)
+		if target, err := os.Readlink(conf); err != nil || target != private {
+			t.Errorf("the link has become a directory: %v", err)
+		}
+	})
 	t.Run("a damaged snapshot changes nothing", func(t *testing.T) {
 		whole, err := os.ReadFile(filepath.Join(latest, dumpFile))
 		if err != nil {
