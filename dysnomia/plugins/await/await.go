@@ -18,18 +18,27 @@ const (
 
 var errLimit = errors.New("limit")
 
+// lookLimit is how long a look may go on after the limit: one that is under way
+// is not cut, but one that hangs is.
+const lookLimit = 30 * time.Second
+
 // Until calls check until it reports true, at most for the limit; it is called
 // at least once. While check reports false, status says what was seen. An
-// error of check ends the wait.
+// error of check ends the wait. Its context ends some time after the limit, for
+// the case that it hangs.
 //
 // The error when the limit is over is a [*TimeoutError]. When ctx ends, it
 // wraps the cause.
 func Until(ctx context.Context, what string, limit time.Duration, check func(context.Context) (done bool, status string, err error)) error {
 	limited, cancel := context.WithTimeoutCause(ctx, limit, errLimit)
 	defer cancel()
+	look, cancelLook := context.WithTimeoutCause(ctx, limit+lookLimit, errLimit)
+	defer cancelLook()
 	for interval := firstInterval; ; interval = min(2*interval, lastInterval) {
-		// Not limited: the last look is one like the others.
-		done, status, err := check(ctx)
+		done, status, err := check(look)
+		if err != nil && errors.Is(context.Cause(look), errLimit) {
+			return &TimeoutError{What: what, Limit: limit, Status: err.Error()}
+		}
 		if err != nil && ctx.Err() == nil {
 			return fmt.Errorf("wait for %s: %w", what, err)
 		}

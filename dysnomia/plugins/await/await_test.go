@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -33,6 +34,21 @@ func TestUntil(t *testing.T) {
 			return false, "", errors.New("interrupted")
 		})
 		if !errors.Is(err, stop) {
+			t.Errorf("error: %v", err)
+		}
+	})
+}
+
+// TestALookThatHangs: the limit also holds for what never answers. It takes no
+// time: the clock is that of synctest.
+func TestALookThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		err := Until(t.Context(), "the server", time.Second, func(ctx context.Context) (bool, string, error) {
+			<-ctx.Done()
+			return false, "", errors.New("no answer")
+		})
+		var late *TimeoutError
+		if !errors.As(err, &late) || late.Limit != time.Second || late.Status != "no answer" {
 			t.Errorf("error: %v", err)
 		}
 	})
