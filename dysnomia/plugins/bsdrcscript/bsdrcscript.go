@@ -82,6 +82,9 @@ func (Plugin) Deactivate(ctx context.Context, r *dysnomia.Request) error {
 
 func (d *deployment) start(ctx context.Context) error {
 	if d.boot {
+		if err := checkNames(d.names()); err != nil {
+			return err
+		}
 		if err := linkdir.Install(d.runner.Request, d.scripts); err != nil {
 			return err
 		}

@@ -165,6 +165,19 @@ func TestRoughEdge_modules10(t *testing.T) {
 	})
 }
 
+// TestNamesInRcConf: rc.conf is run by a shell.
+func TestNamesInRcConf(t *testing.T) {
+	f := plugintest.NewFixture(t, config(true), component(t, "web; id"))
+	f.Properties["enableAtBoot"] = "1"
+	if err := f.Run(t.Context(), dysnomia.Activate); err == nil || !strings.Contains(err.Error(), `"web; id"`) {
+		t.Errorf("error: %v", err)
+	}
+	f.Expect("")
+	if got := content(t, f.Properties["rcConf"]); strings.Contains(got, "id") {
+		t.Errorf("rc.conf: %s", got)
+	}
+}
+
 func TestCycle(t *testing.T) {
 	f := plugintest.NewFixture(t, config(false), component(t, "a after b", "b after a"))
 	if err := f.Run(t.Context(), dysnomia.Activate); err == nil || !strings.Contains(err.Error(), "requires itself") {

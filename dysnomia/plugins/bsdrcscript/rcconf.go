@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -23,6 +24,19 @@ func assignment(script string) string {
 	}, script)
 	return variable + "_enabled=YES"
 }
+
+// checkNames refuses scripts whose names are not those of variables: rc.conf is
+// run by a shell.
+func checkNames(scripts []string) error {
+	for _, script := range scripts {
+		if !variable.MatchString(strings.TrimSuffix(assignment(script), "_enabled=YES")) {
+			return fmt.Errorf("enable %q at boot: its name has characters that rc.conf cannot have in names of variables: rename the script", script)
+		}
+	}
+	return nil
+}
+
+var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // enable adds lines for scripts that are not enabled yet.
 func enable(conf string, scripts []string) error {

@@ -1,9 +1,11 @@
 package catalina
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -44,6 +46,28 @@ func (l logs) write(name, text string) {
 	defer file.Close()
 	if _, err := file.WriteString(text); err != nil {
 		l.t.Fatal(err)
+	}
+}
+
+// TestLogThatIsNoFile: what the account of the server puts there is neither
+// followed nor waited for.
+func TestLogThatIsNoFile(t *testing.T) {
+	dir := t.TempDir()
+	for name, make := range map[string]func(path string) error{
+		"link": func(path string) error {
+			private := filepath.Join(dir, "private")
+			return errors.Join(os.WriteFile(private, []byte(began), 0o600), os.Symlink(private, path))
+		},
+		"pipe": func(path string) error { return syscall.Mkfifo(path, 0o600) },
+	} {
+		path := filepath.Join(dir, name)
+		if err := make(path); err != nil {
+			t.Fatal(err)
+		}
+		f := new(logFile)
+		if f.read(path); len(f.records) != 0 {
+			t.Errorf("%s: %v", name, f.records)
+		}
 	}
 }
 

@@ -43,6 +43,9 @@ func read(r *dysnomia.Request) (*service, error) {
 	s.timeout, timeoutErr = r.Seconds("timeout", 10*time.Second)
 	s.stopTimeout, stopErr = r.Seconds("stopTimeout", 30*time.Second)
 	s.parameters, err = readParameters(r.Component)
+	if strings.HasPrefix(r.ComponentName, "-") {
+		err = errors.Join(err, fmt.Errorf("name the service after component %q: cygrunsrv would take the name for an option: rename the component", r.ComponentName))
+	}
 	return s, errors.Join(timeoutErr, stopErr, err)
 }
 

@@ -145,6 +145,24 @@ func TestBadComponents(t *testing.T) {
 	}
 }
 
+func TestNameThatLooksLikeAnOption(t *testing.T) {
+	c := component(t)
+	path := filepath.Join(filepath.Dir(c.Path), "--remove")
+	if err := os.Rename(c.Path, path); err != nil {
+		t.Fatal(err)
+	}
+	c.Path = path
+	f := plugintest.NewFixture(t, config, c)
+	for _, op := range []dysnomia.Operation{dysnomia.Activate, dysnomia.Deactivate} {
+		if err := f.Run(t.Context(), op); err == nil || !strings.Contains(err.Error(), `"--remove"`) {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+	if calls := in(c, "log"); calls != "" {
+		t.Errorf("calls: %s", calls)
+	}
+}
+
 func TestCancellation(t *testing.T) {
 	f := plugintest.NewFixture(t, config, component(t))
 	write(t, filepath.Join(f.Properties["world"], "starts-as"), "Start Pending\n")

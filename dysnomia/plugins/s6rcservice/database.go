@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -78,19 +79,24 @@ func (d *deployment) point(database string) error {
 	return nil
 }
 
+// disposable are the names of databases that this plugin makes, or the
+// original. Others belong to the administrator.
+var disposable = regexp.MustCompile(`^compiled-(\d+-\d+|(activate|deactivate)-.*)$`)
+
 // cleanUp deletes databases that nobody uses: the one before, and those that
 // crashes have left.
 func (d *deployment) cleanUp() error {
-	databases, err := filepath.Glob(filepath.Join(d.compileDir, "compiled-*"))
+	entries, err := os.ReadDir(d.compileDir)
 	if err != nil {
-		return err
+		return fmt.Errorf("find old databases of s6-rc: %w", err)
 	}
 	current, err := os.Readlink(d.link())
 	if err != nil {
 		return fmt.Errorf("find the database of s6-rc: %w", err)
 	}
-	for _, database := range databases {
-		if database == current || database == d.used() {
+	for _, entry := range entries {
+		database := filepath.Join(d.compileDir, entry.Name())
+		if !disposable.MatchString(entry.Name()) || database == current || database == d.used() {
 			continue
 		}
 		if err := os.RemoveAll(database); err != nil {

@@ -236,6 +236,24 @@ func TestRoughEdge_modules9(t *testing.T) {
 			t.Error("the empty bundle is left")
 		}
 	})
+	t.Run("modules 9: only databases of its own and of the original are deleted", func(t *testing.T) {
+		f := fixture(t, s, longrun(sleeper))
+		dir := f.Properties["compileDir"]
+		for _, name := range []string{"compiled-by-hand", "compiled-activate-0123", "compiled-17-4"} {
+			if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.Do(dysnomia.Activate, dysnomia.Deactivate)
+		for name, kept := range map[string]bool{"compiled-by-hand": true, "compiled-activate-0123": false, "compiled-17-4": false} {
+			if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != kept {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if err := os.Remove(filepath.Join(dir, "compiled-by-hand")); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("modules 9: other services go on", func(t *testing.T) {
 		f, g := fixture(t, s, longrun(sleeper)), fixture(t, s, longrun(sleeper))
 		f.Do(dysnomia.Activate)

@@ -23,11 +23,8 @@ func findServer(r *dysnomia.Request) (int, error) {
 	}
 	var found []int
 	for _, name := range names {
-		content, err := os.ReadFile(name)
-		if err != nil || strings.TrimSpace(string(content)) != "xinetd" {
-			continue
-		}
-		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name))); err == nil && !isChild(pid) {
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		if err == nil && isServer(pid) && !isChild(pid) {
 			found = append(found, pid)
 		}
 	}
@@ -53,10 +50,17 @@ func readPIDFile(r *dysnomia.Request) (int, error) {
 	if err != nil || pid <= 1 {
 		return 0, fmt.Errorf("find xinetd: %s has no process id", path)
 	}
-	if name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); err != nil || strings.TrimSpace(string(name)) != "xinetd" {
+	if !isServer(pid) {
 		return 0, fmt.Errorf("find xinetd: process %d of %s is not a running xinetd: start it, or correct xinetdPidFile", pid, path)
 	}
 	return pid, nil
+}
+
+var errNotServer = errors.New("it is not a running xinetd any more")
+
+func isServer(pid int) bool {
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return err == nil && strings.TrimSpace(string(name)) == "xinetd"
 }
 
 // isChild reports whether a process was started by another xinetd, which is
@@ -65,8 +69,8 @@ func isChild(pid int) bool {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	_, rest, _ := strings.Cut(string(status), "\nPPid:")
 	line, _, _ := strings.Cut(rest, "\n")
-	name, nameErr := os.ReadFile("/proc/" + strings.TrimSpace(line) + "/comm")
-	return err == nil && nameErr == nil && strings.TrimSpace(string(name)) == "xinetd"
+	parent, parentErr := strconv.Atoi(strings.TrimSpace(line))
+	return err == nil && parentErr == nil && isServer(parent)
 }
 
 // sockets are the sockets that wait for clients: for each, whether it is one of

@@ -154,7 +154,15 @@ func (d *deployment) undo(ctx context.Context) error {
 
 // reload tells xinetd to read its configuration again.
 func reload(pid int) error {
-	if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
+	process, err := os.FindProcess(pid) // which stays the same, whoever gets the id
+	if err == nil {
+		defer process.Release()
+		err = errNotServer
+		if isServer(pid) {
+			err = process.Signal(syscall.SIGHUP)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("tell xinetd, process %d, to read its configuration: %w", pid, err)
 	}
 	return nil

@@ -246,6 +246,22 @@ func TestRoughEdge_modules29(t *testing.T) {
 	})
 }
 
+// TestIDThatIsUsedAgain: only xinetd is told to read its configuration. Others
+// would end.
+func TestIDThatIsUsedAgain(t *testing.T) {
+	other := exec.Command("sleep", "600")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = other.Process.Kill(), other.Wait() }()
+	if err := reload(other.Process.Pid); err == nil || !strings.Contains(err.Error(), "not a running xinetd") {
+		t.Errorf("error: %v", err)
+	}
+	if err := other.Process.Signal(syscall.Signal(0)); err != nil {
+		t.Errorf("the other process: %v", err)
+	}
+}
+
 func TestServerIsNotRunning(t *testing.T) {
 	s := startServer(t)
 	f := plugintest.NewFixture(t, config(s), component(t, s, greeter))
