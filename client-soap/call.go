@@ -10,7 +10,6 @@ import (
 	"net/http"
 
 	"github.com/disnix-go/disnix/service"
-	"github.com/disnix-go/disnix/service/commandline"
 	"github.com/disnix-go/disnix/service/soapwire"
 )
 
@@ -86,7 +85,7 @@ func (x *exchange) carryOut(ctx context.Context, call call) (*soapwire.Reply, er
 		return &soapwire.Reply{}, err
 	}
 	x.learn(response.Header)
-	reply, err := soapwire.ReadReply(response.Header, response.Body, call.response, commandline.MaxResult)
+	reply, err := soapwire.ReadReply(response.Header, response.Body, call.response, x.maxXML)
 	var fault *soapwire.Fault
 	switch {
 	case errors.As(err, &fault):

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/disnix-go/disnix/service"
+	"github.com/disnix-go/disnix/service/commandline"
 	"github.com/disnix-go/disnix/service/soapwire"
 )
 
@@ -40,6 +41,7 @@ type Client struct {
 	// features is what the service can do beyond the original, nil as long as
 	// it has not answered.
 	features atomic.Pointer[[]string]
+	maxXML   int64 // of a reply, in bytes
 }
 
 var (
@@ -81,7 +83,7 @@ func Dial(address string, config Config) (*Client, error) {
 	orTime(&config.Progress, 10*time.Second)
 	orTime(&config.Quiet, 30*time.Second)
 	orTime(&config.SignOfLife, 20*time.Second)
-	c := &Client{config: config, url: u, settings: s, http: newHTTPClient(s)}
+	c := &Client{config: config, url: u, settings: s, http: newHTTPClient(s), maxXML: commandline.MaxResult}
 	c.typed = soapwire.NewDisnixWebServicePortType(c)
 	s.warn(u, config.Log)
 	return c, nil
