@@ -63,8 +63,9 @@ func (e *MigrationError) Unwrap() error { return e.Err }
 type migration struct {
 	*Deployment
 	mu sync.Mutex
-	// retrieved says of which state the coordinator received snapshots.
-	retrieved map[stateID]bool
+	// taken says of which state this run took snapshots, and retrieved of
+	// which the coordinator received some.
+	taken, retrieved map[stateID]bool
 	// sent is the newest snapshot that was sent to each place.
 	sent map[stateID]string
 	// deleted says which state is deleted.
@@ -86,6 +87,7 @@ type containerComponent struct{ container, component string }
 func (d *Deployment) newMigration() *migration {
 	return &migration{
 		Deployment: d,
+		taken:      make(map[stateID]bool),
 		retrieved:  make(map[stateID]bool),
 		sent:       make(map[stateID]string),
 		deleted:    make(map[stateID]bool),

@@ -96,7 +96,10 @@ func (m *migration) transferOn(ctx context.Context, target string, states []stat
 // stopped may leave anything behind.
 func (m *migration) take(ctx context.Context, t service.Service, s state) error {
 	m.Reporter.Progress(s.target, "Snapshotting state of service: "+s.component)
-	err := m.once(journal.Snapshot, s, func() error { return t.Snapshot(context.WithoutCancel(ctx), m.activity(s)) })
+	err := m.once(journal.Snapshot, s, func() error {
+		m.note(m.taken, s)
+		return m.snapshotNow(ctx, t, s)
+	})
 	if err != nil {
 		m.Reporter.Problem(s.target, "Cannot snapshot state of service: "+s.component)
 		return fmt.Errorf("take a snapshot: %w", err)
@@ -104,12 +107,25 @@ func (m *migration) take(ctx context.Context, t service.Service, s state) error 
 	return nil
 }
 
+func (m *migration) snapshotNow(ctx context.Context, t service.Service, s state) error {
+	return t.Snapshot(context.WithoutCancel(ctx), m.activity(s))
+}
+
 func (m *migration) retrieve(ctx context.Context, t service.Service, s state) error {
 	m.Reporter.Progress(s.target, "Retrieving snapshots of "+s.deployedTo())
 	station := m.stationOf(s)
 	station.Lock()
 	defer station.Unlock()
-	copied, err := CopySnapshots(ctx, t, m.Snapshots, s.container, s.component, m.Options.Migration.All)
+	receive := func() (int, error) {
+		return CopySnapshots(ctx, t, m.Snapshots, s.container, s.component, m.Options.Migration.All)
+	}
+	copied, err := receive()
+	if err == nil && copied == 0 && m.Options.Migration.DepthFirst && !m.hasTaken(s) {
+		// An interrupted run has cleaned the snapshot that it took.
+		if err = m.snapshotNow(ctx, t, s); err == nil {
+			copied, err = receive()
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("retrieve snapshots: %w", err)
 	}
@@ -117,6 +133,12 @@ func (m *migration) retrieve(ctx context.Context, t service.Service, s state) er
 		m.note(m.retrieved, s)
 	}
 	return nil
+}
+
+func (m *migration) hasTaken(s state) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.taken[s.stateID]
 }
 
 func (m *migration) send(ctx context.Context, t service.Service, s state) error {

@@ -9,16 +9,19 @@ import (
 // command completes it.
 func (s *stateSite) testCoordinatorKilled(t *testing.T) {
 	for _, k := range []struct {
-		name, at string
-		deleting bool // began
+		database, name, at string
+		deleting           bool // began
+		options            []string
 	}{
-		{"between snapshot and restore", "target/restore:kill", false},
-		{"during a restore", "target/restore/done:kill", false},
-		{"between restore and delete", "target/delete-state:kill", true},
+		{"killed1", "between snapshot and restore", "target/restore:kill", false, nil},
+		{"killed2", "between snapshot and restore, depth-first", "target/restore:kill", false, []string{"--depth-first", "--keep", "0"}},
+		{"killed3", "during a restore", "target/restore/done:kill", false, nil},
+		{"killed4", "between restore and delete", "target/delete-state:kill", true, nil},
+		{"killed5", "between restore and delete, depth-first", "target/delete-state:kill", true, []string{"--depth-first", "--all"}},
 	} {
 		t.Run(k.name, func(t *testing.T) {
-			c := s.scenario(t, "killed"+strings.Trim(strings.ReplaceAll(k.at, "/", ""), ":kill"))
-			output, err := c.deploy("right", "DISNIX_FAULT="+k.at, "--delete-state")
+			c := s.scenario(t, k.database)
+			output, err := c.deploy("right", append([]string{"DISNIX_FAULT=" + k.at, "--delete-state"}, k.options...)...)
 			if err == nil {
 				t.Fatalf("the coordinator was not killed:\n%s", output)
 			}

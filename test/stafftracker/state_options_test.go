@@ -96,6 +96,24 @@ func (s *stateSite) testOptions(t *testing.T) {
 			t.Errorf("generations:\n%s, want\n%s", got, want)
 		}
 	})
+	t.Run("snapshots are copied and cleaned", func(t *testing.T) {
+		c := s.scenario(t, "copied")
+		c.backUp("1", "2", "3")
+		c.coordinator.Run(t, "disnix-copy-snapshots", "--to", "-t", "west", "-c", "mysql-database", "-C", "copied", "--all")
+		if n := c.snapshotsOn(c.west.Host); n != 3 {
+			t.Errorf("%d snapshots were copied, not 3", n)
+		}
+		c.coordinator.Run(t, "disnix-clean-snapshots", "--keep", "1", "-c", "mysql-database", "-C", "copied", "/root/models/infrastructure.nix")
+		for _, m := range []machine{c.east, c.west} {
+			if n := c.snapshotsOn(m.Host); n != 1 {
+				t.Errorf("%s has %d snapshots, not 1", m.Name(), n)
+			}
+		}
+		// The one that is left is the newest.
+		c.east.sql("primary", "copied", "DELETE FROM note")
+		c.coordinator.Run(t, "disnix-restore", "--no-upgrade", "-p", c.profile)
+		c.requireRows(c.east, "1,2,3,"+moved)
+	})
 	t.Run("transfer-only", func(t *testing.T) {
 		c := s.scenario(t, "transferred")
 		c.backUp("1")
