@@ -47,12 +47,8 @@ type outcome struct {
 
 // Connect connects to the service on the system bus, or on the session bus.
 func Connect(ctx context.Context, sessionBus bool) (*Client, error) {
-	bus, connect := "system", dbus.ConnectSystemBus
-	if sessionBus {
-		bus, connect = "session", dbus.ConnectSessionBus
-	}
 	c := &Client{calls: make(chan struct{}, maxCalls), jobs: make(map[int32]chan outcome)}
-	conn, err := connect(dbus.WithSignalHandler(c))
+	conn, bus, err := dbuswire.Connect(sessionBus, dbus.WithSignalHandler(c))
 	if err != nil {
 		return nil, fmt.Errorf("Cannot connect to %s bus! Reason: %w", bus, err)
 	}

@@ -83,11 +83,7 @@ func Listen(config Config) (*Server, error) {
 }
 
 func (s *Server) connect() error {
-	bus, connect := "system", dbus.ConnectSystemBus
-	if s.config.SessionBus {
-		bus, connect = "session", dbus.ConnectSessionBus
-	}
-	conn, err := connect(dbus.WithSignalHandler(s), dbus.WithIncomingInterceptor(replyLater))
+	conn, bus, err := dbuswire.Connect(s.config.SessionBus, dbus.WithSignalHandler(s), dbus.WithIncomingInterceptor(replyLater))
 	if err != nil {
 		return fmt.Errorf("connect to the %s bus: %w", bus, err)
 	}
