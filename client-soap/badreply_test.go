@@ -78,6 +78,7 @@ func TestAnswersThatAreNoReplies(t *testing.T) {
 		"a document type":          {xmlAnswer(200, `<!DOCTYPE x [<!ENTITY a "a"><!ENTITY b "&a;&a;">]>`+opening11+`<captureConfigResponse><return>&b;</return></captureConfigResponse>`+closing), []string{"document type declaration"}},
 		"deep XML":                 {xmlAnswer(200, opening11+strings.Repeat("<a>", 1000)), []string{"nested deeper than 64"}},
 		"XML that is cut off":      {xmlAnswer(200, opening11+"<captureConfigResponse><return>{"), []string{"unexpected EOF", "no reply of DisnixWebService, or was cut off"}},
+		"a control character":      {xmlAnswer(200, opening11+"<captureConfigResponse><return>\x01</return></captureConfigResponse>"+closing), []string{"illegal character"}},
 		"no XML":                   {xmlAnswer(200, "x"), []string{"captureConfig: read the reply"}},
 		"another encoding":         {canned{200, map[string]string{"Content-Type": "text/xml", "Content-Encoding": "br"}, "x"}, []string{"it must be gzip"}},
 		"no gzip":                  {canned{200, map[string]string{"Content-Type": "text/xml", "Content-Encoding": "gzip"}, opening11}, []string{"not in the format gzip"}},

@@ -42,9 +42,6 @@ func (e *FailureError) Error() string {
 // Unwrap makes the holder of a lock known to errors.As.
 func (e *FailureError) Unwrap() error { return e.Refusal }
 
-// JobLog returns the log, for a server that passes the failure on.
-func (e *FailureError) JobLog() []byte { return []byte(e.Log) }
-
 // newFailure makes an error of a fault. Its text may be anything.
 func newFailure(header http.Header, fault *soapwire.Fault) *FailureError {
 	f := &FailureError{Log: printable(fault.Error())}

@@ -61,7 +61,6 @@ func (r *Reply) read(header http.Header, body io.Reader, response any, limit int
 		return err
 	}
 	m := &message{newDocument(envelope, limit), r.parts}
-	m.document.source.lenient = true
 	if _, err := m.readEnvelope(envelope); err != nil {
 		return asUnexpectedEOF(err)
 	}
@@ -98,6 +97,7 @@ func (m *message) readReply(response any) (*Fault, error) {
 		return nil, m.end() // nothing is said about the result
 	}
 	if wrapper.Name.Local == "Fault" && (wrapper.Name.Space == soap11Namespace || wrapper.Name.Space == soap12Namespace) {
+		m.document.source.lenient = true
 		return m.readFault()
 	}
 	if err := m.readResults(response); err != nil {
