@@ -81,7 +81,7 @@ func (c *call) failure(err error) *failure {
 	if errors.As(err, &job) {
 		f.Text = string(limited(job.JobLog()))
 	} else {
-		f.Text = err.Error()
+		f.Text = beginning(err.Error(), soapwire.MaxOutput)
 		if log := c.log.bytes(); len(log) > 0 {
 			f.Text = strings.TrimSuffix(string(log), "\n") + "\n" + f.Text + "\n"
 		}
@@ -102,11 +102,16 @@ type failure struct {
 
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
-	const longest = 300
-	if len(line) > longest {
-		line = strings.ToValidUTF8(line[:longest], "") + "…"
+	return beginning(line, 300)
+}
+
+// beginning returns so many bytes of a text: errors have in them what the client
+// has sent.
+func beginning(text string, longest int) string {
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "…"
 	}
-	return line
+	return text
 }
 
 // requestBody marks errors of a request's body.

@@ -28,8 +28,8 @@ type Config struct {
 	// PathPrefix is what a proxy puts in front of the paths, for example
 	// /target1. It may be left out of requests.
 	PathPrefix string
-	// MaxBody is how many bytes a request may have, as it is sent; 0 means any
-	// number.
+	// MaxBody is how many bytes a request may have, compressed or not; 0 means
+	// any number.
 	MaxBody int64
 	// MaxXML is how many bytes the XML of a request may have, without binary
 	// values; [soapwire.DefaultXMLLimit] if it is 0.
@@ -168,10 +168,18 @@ func claimed(ctx context.Context, header http.Header) (context.Context, error) {
 
 // read reads a request. One that says that it is too long is not begun with.
 func (h *Handler) read(r *http.Request, body io.Reader) (*soapwire.Request, error) {
-	if h.config.MaxBody > 0 && r.ContentLength > h.config.MaxBody {
-		body = &failingReader{&http.MaxBytesError{Limit: h.config.MaxBody}}
+	header := r.Header
+	if h.config.MaxBody > 0 {
+		if r.ContentLength > h.config.MaxBody {
+			body = &failingReader{&http.MaxBytesError{Limit: h.config.MaxBody}}
+		}
+		if plain, err := soapwire.Uncompressed(header, body); err == nil {
+			header = header.Clone()
+			header.Del("Content-Encoding")
+			body = http.MaxBytesReader(nil, io.NopCloser(plain), h.config.MaxBody)
+		}
 	}
-	return soapwire.ReadRequest(r.Header, body, h.config.MaxXML)
+	return soapwire.ReadRequest(header, body, h.config.MaxXML)
 }
 
 // failingReader is a body that cannot be read.

@@ -15,6 +15,9 @@ const (
 	maxDepth = 64
 	// maxElements is how many elements an envelope may have.
 	maxElements = 1 << 20
+	// maxTag is how many bytes a tag may have. Attributes need much more memory
+	// than they are long.
+	maxTag = 64 << 10
 )
 
 // document reads XML as a stream. Document type declarations are refused, and
@@ -54,6 +57,11 @@ type xmlSource struct {
 	in          *bufio.Reader
 	limit, left int64
 	err         error // of in
+	// token is how many bytes of the current token were read, tag says that it
+	// is a tag, and last is the byte that was read last.
+	token int
+	tag   bool
+	last  byte
 	// lenient replaces control characters, which XML does not allow: the
 	// original has them in faults when they are in a log (SOAP page, 10).
 	lenient bool
@@ -68,11 +76,31 @@ func (s *xmlSource) ReadByte() (byte, error) {
 	b, err := s.in.ReadByte()
 	if err != nil {
 		s.err = err
+	} else if s.longTag(b) {
+		s.err = &Fault{Code: Client, Text: fmt.Sprintf("a tag of the message is longer than %d bytes", maxTag), Status: statusTooLarge}
+		return 0, s.err
 	}
 	if s.lenient && b < 0x20 && b != '\t' && b != '\n' && b != '\r' {
 		b = '?'
 	}
 	return b, err
+}
+
+// begin begins a token. After a text, the decoder has read the first byte of what
+// follows it.
+func (s *xmlSource) begin() { s.token, s.tag = 0, s.last == '<' }
+
+// longTag takes note of one more byte, and tells whether it makes a tag too long.
+func (s *xmlSource) longTag(b byte) bool {
+	switch {
+	case s.token == 0 && b == '<':
+		s.tag = true
+	case s.last == '<' && b == '!': // a comment or text
+		s.tag = false
+	}
+	s.token++
+	s.last = b
+	return s.tag && s.token > maxTag
 }
 
 // Read is never called: the decoder prefers ReadByte.
@@ -81,6 +109,7 @@ func (s *xmlSource) Read([]byte) (int, error) { return 0, errors.ErrUnsupported 
 // token returns the next start tag, end tag or text.
 func (d *document) token() (xml.Token, error) {
 	for {
+		d.source.begin()
 		token, err := d.decoder.Token()
 		if err != nil {
 			return nil, d.explain(err)
@@ -174,6 +203,7 @@ func (d *document) skip() error {
 // other element.
 func (d *document) finish() error {
 	for {
+		d.source.begin()
 		token, err := d.decoder.Token()
 		if err != nil && d.source.err != nil && errors.Is(d.source.err, io.EOF) && errors.Is(err, io.EOF) {
 			return nil

@@ -43,7 +43,7 @@ func (p *parts) root(header http.Header, body io.Reader) (envelope, error) {
 		return envelope{}, unsupported("the Content-Type is %.100s; it must be text/xml, application/soap+xml or multipart/related", mediaType)
 	}
 	e := envelope{body, version, mediaType != "multipart/related"}
-	if e.Reader, err = uncompressed(header, body); err != nil {
+	if e.Reader, err = Uncompressed(header, body); err != nil {
 		return e, err
 	}
 	if e.strict {
@@ -80,7 +80,9 @@ func announced(mediaType string, parameters map[string]string) *Version {
 	return &version
 }
 
-func uncompressed(header http.Header, body io.Reader) (io.Reader, error) {
+// Uncompressed returns the body of a message as it is without its
+// Content-Encoding. If that is not known, the error is a [*Fault].
+func Uncompressed(header http.Header, body io.Reader) (io.Reader, error) {
 	switch encoding := strings.ToLower(header.Get("Content-Encoding")); encoding {
 	case "", "identity":
 		return body, nil

@@ -53,6 +53,9 @@ type refusal struct {
 // admit returns who sent a request, or why it is refused. Without
 // authentication the user is unknown.
 func (g *guard) admit(r *http.Request) (user string, no *refusal) {
+	if fromPage(r) {
+		return "", &refusal{http.StatusForbidden, "pages in a browser may not use this service"}
+	}
 	if g.authorities != nil {
 		var err error
 		if user, err = verifyCertificate(r.TLS, g.authorities.get()); err != nil {
@@ -70,4 +73,11 @@ func (g *guard) admit(r *http.Request) (user string, no *refusal) {
 		return "", &refusal{http.StatusUnauthorized, "the user name or the password is wrong"}
 	}
 	return name, nil
+}
+
+// fromPage tells whether a page in a browser wants to change something. Browsers
+// say so with Origin, other clients do not have it. A page whose host name was
+// made to mean this machine would be let in without a password otherwise.
+func fromPage(r *http.Request) bool {
+	return r.Method != http.MethodGet && r.Method != http.MethodHead && r.Header.Get("Origin") != ""
 }

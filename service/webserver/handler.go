@@ -52,6 +52,9 @@ func (s *Server) handler() http.Handler {
 		begin := time.Now()
 		control := http.NewResponseController(rw)
 		w := &response{ResponseWriter: rw, control: control, stall: s.config.Limits.StallTime}
+		body := &pacedBody{ReadCloser: r.Body, control: control, limits: s.config.Limits}
+		body.held = strings.EqualFold(r.Header.Get("Expect"), "100-continue")
+		w.body = body
 		w.extend()
 		defer w.extend() // the server flushes what is buffered
 		if r.URL.Path == HealthPath {
@@ -60,10 +63,8 @@ func (s *Server) handler() http.Handler {
 		}
 		e := &Exchange{ID: requestID(r), Remote: s.remote(r), BaseURL: s.baseURL(r)}
 		w.Header().Set(RequestIDHeader, e.ID)
-		body := &pacedBody{ReadCloser: r.Body, control: control, limits: s.config.Limits}
-		body.held = strings.EqualFold(r.Header.Get("Expect"), "100-continue")
 		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e))
-		r.Body, w.body = body, body
+		r.Body = body
 		defer func() {
 			broken := recover()
 			s.audit(e, r, w, body.received, time.Since(begin), broken)

@@ -1,0 +1,118 @@
+package soapservice_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/disnix-go/disnix/service/soapservice"
+	"github.com/disnix-go/disnix/service/soapwire"
+	"github.com/disnix-go/disnix/service/webserver"
+	"github.com/disnix-go/disnix/test/nixtest"
+)
+
+// compressed returns pieces, the last of them repeated, in the format gzip.
+func compressed(t *testing.T, begin, repeated string, times int, end string) string {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, err := io.WriteString(z, begin)
+	for range times {
+		if err == nil {
+			_, err = io.WriteString(z, repeated)
+		}
+	}
+	if err == nil {
+		_, err = io.WriteString(z, end)
+	}
+	if err == nil {
+		err = z.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// TestBombs sends little that becomes much: in memory, or on the disk.
+func TestBombs(t *testing.T) {
+	root := nixtest.Store(t)
+	tmp := filepath.Join(root, "tmp")
+	s := serveLocal(t, func(c *soapservice.Config, _ *webserver.Config) { c.MaxBody = 1 << 20 })
+	megabyte := strings.Repeat("x", 1<<20)
+	parts, snapshot := multipartMessage(`<importLocalSnapshots `+namespace+`><arg0>c</arg0><arg1>k</arg1><arg2>/s/1</arg2>`+include("item3", "a")+`<item4>/s/1/a</item4></importLocalSnapshots>`, "a", "|")
+	_, early := multipartMessage(`<importLocalFile `+namespace+`>`+include("arg0", "a")+include("arg1", "b")+`</importLocalFile>`, "b", "|", "a", "x")
+	_, nobodys := multipartMessage(`<lock `+namespace+`><profile>none</profile></lock>`, "a", "|")
+	plain := plainHeader()
+	for name, test := range map[string]struct {
+		header   http.Header
+		message  string // with | where much is
+		much     string
+		times    int
+		status   int
+		contains string
+	}{
+		"a file of a snapshot":    {parts, snapshot, megabyte, 20, 413, "longer than 1048576 bytes"},
+		"a part before its turn":  {parts, early, megabyte, 20, 413, "longer than 1048576 bytes"},
+		"a part that is nobody's": {parts, nobodys, megabyte, 20, 413, "longer than 1048576 bytes"},
+		"base64":                  {plain, envelope(`<importLocalFile ` + namespace + `><arg0>|</arg0></importLocalFile>`), megabyte, 20, 413, "longer than 1048576 bytes"},
+		"a text":                  {plain, envelope(`<lock ` + namespace + `><arg0>|</arg0></lock>`), megabyte, 20, 413, "longer than 1048576 bytes"},
+		"what follows":            {plain, envelope(`<lock `+namespace+`><arg0>p</arg0></lock>`) + "|", strings.Repeat(" ", 1<<20), 20, 413, "longer than 1048576 bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := *s
+			s.TB = t
+			begin, end, _ := strings.Cut(test.message, "|")
+			header := test.header.Clone()
+			header.Set("Content-Encoding", "gzip")
+			var response *http.Response
+			var body string
+			peak := peakMemory(func() {
+				response, body = s.post(header, strings.NewReader(compressed(t, begin, test.much, test.times, end)))
+			})
+			if response.StatusCode != test.status || peak > maxMemory {
+				t.Errorf("status %d, %d MiB of memory: %s", response.StatusCode, peak>>20, firstLines(body))
+			}
+			contains(t, body, "Fault", test.contains)
+			wantEmpty(t, tmp)
+			s.must(&soapwire.CaptureConfig{}, new(soapwire.CaptureConfigResponse))
+		})
+	}
+}
+
+// TestHugeTags sends tags that need much more memory than they are long.
+func TestHugeTags(t *testing.T) {
+	root := nixtest.Store(t)
+	tmp := filepath.Join(root, "tmp")
+	s := serveLocal(t)
+	for name, test := range map[string]struct{ element, much string }{
+		"attributes": {`<lock ` + namespace + ` |><arg0>p</arg0></lock>`, strings.Repeat(`a='>' `, 1<<17)},
+		"a name":     {`<lock ` + namespace + `><|>p</lock>`, strings.Repeat("x", 1<<20)},
+		"a value":    {`<lock ` + namespace + `><arg0 a="|">p</arg0></lock>`, strings.Repeat("x", 1<<20)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := *s
+			s.TB = t
+			header := plainHeader()
+			header.Set("Content-Encoding", "gzip")
+			begin, end, _ := strings.Cut(envelope(test.element), "|")
+			var response *http.Response
+			var body string
+			peak := peakMemory(func() {
+				response, body = s.post(header, strings.NewReader(compressed(t, begin, test.much, 20, end)))
+			})
+			if response.StatusCode != 413 || peak > maxMemory {
+				t.Errorf("status %d, %d MiB of memory: %s", response.StatusCode, peak>>20, firstLines(body))
+			}
+			contains(t, body, "Fault", "a tag of the message is longer than 65536 bytes")
+			wantEmpty(t, tmp)
+			s.must(&soapwire.CaptureConfig{}, new(soapwire.CaptureConfigResponse))
+		})
+	}
+}
+
+func firstLines(text string) string { return text[:min(len(text), 300)] }
