@@ -50,13 +50,20 @@ func (s *system) serve() {
 	s.shop.WriteFile(t, "/etc/nginx/nginx.conf", nginxConfiguration, 0o644)
 	s.daemon("disnix-service", "disnix-service")
 	s.await("dbus-send", "--system", "--print-reply", "--dest=org.nixos.disnix.Disnix", "/org/nixos/disnix/Disnix", "org.nixos.disnix.Disnix.get_logdir")
-	s.daemon("disnix-webservice", lab.As("operator", "disnix-webservice", "--trusted-proxy", "127.0.0.1")...)
 	s.daemon("nginx", "nginx", "-g", "daemon off;")
-	s.await("curl", "--silent", "--fail", "--cacert", "/etc/tls/ca.pem", "https://shop/health")
+	s.webservice()
 
 	// The coordinator knows the authority and the password, from files.
 	s.desk.WriteFile(t, "/root/shop-ca.pem", s.shop.Run(t, "cat", "/etc/tls/ca.pem"), 0o644)
 	s.desk.WriteFile(t, "/root/shop-password", password+"\n", 0o600)
+}
+
+// webservice starts disnix-webservice and waits until nginx passes requests on
+// to it.
+func (s *system) webservice() {
+	s.t.Helper()
+	s.daemon("disnix-webservice", lab.As("operator", "disnix-webservice", "--trusted-proxy", "127.0.0.1")...)
+	s.await("curl", "--silent", "--fail", "--cacert", "/etc/tls/ca.pem", "https://shop/health")
 }
 
 const nginxConfiguration = `user root;
@@ -90,7 +97,8 @@ http {
 // daemon starts a program of the shop. What it says goes to a file.
 func (s *system) daemon(name string, command ...string) {
 	s.t.Helper()
-	s.shop.Run(s.t, append([]string{"sh", "-c", `log=/var/log/$1.log; shift; setsid "$@" < /dev/null > "$log" 2>&1 &`, "sh", name}, command...)...)
+	s.shop.Run(s.t, append([]string{"sh", "-c", `name=$1; log=/var/log/$1.log; shift; setsid "$@" < /dev/null >> "$log" 2>&1 &
+		echo $! > "/run/$name.pid"`, "sh", name}, command...)...)
 }
 
 // await waits until a command succeeds on the shop.
@@ -145,6 +153,36 @@ func (s *system) requireGreeting(greeting string) {
 	}
 }
 
+// requireClearFailures deploys an upgrade that the shop does not let happen. It
+// is named, with what to do, and nothing has changed.
+func (s *system) requireClearFailures() {
+	s.t.Helper()
+	fails := func(want string, command ...string) {
+		s.t.Helper()
+		_, stderr, err := s.desk.Try(s.t, command...)
+		if err == nil || !strings.Contains(stderr, `target "shop"`) || !strings.Contains(stderr, want) || strings.Contains(stderr, password) {
+			s.t.Errorf("%v, want %q:\n%s", err, want, stderr)
+		}
+	}
+	upgrade := deployment("Good evening")
+	with := func(setting string) []string {
+		return append(append(append([]string{}, environment...), setting), upgrade[len(environment):]...)
+	}
+	s.desk.WriteFile(s.t, "/root/other-password", "something else\n", 0o600)
+	fails(`does not accept the password of user "admin"`, with("DISNIX_SOAP_CLIENT_PASSWORD_FILE=/root/other-password")...)
+	fails("DISNIX_SOAP_CLIENT_CA_FILE", with("DISNIX_SOAP_CLIENT_CA_FILE=")...)
+	s.shop.Run(s.t, "sh", "-c", "kill $(cat /run/disnix-webservice.pid)")
+	s.await("sh", "-c", "! curl --silent --fail --cacert /etc/tls/ca.pem https://shop/health")
+	fails(`"502 Bad Gateway" instead of a SOAP message`, upgrade...)
+	s.webservice()
+	for _, h := range []*lab.Host{s.desk, s.office, s.shop} {
+		if _, _, err := h.Try(s.t, "test", "-e", "/tmp/disnix-default.lock"); err == nil {
+			s.t.Errorf("%s is still locked", h.Name())
+		}
+	}
+	s.requireGreeting("Hello")
+}
+
 func TestDeployThroughHTTPSAndSSHAndHere(t *testing.T) {
 	s := newSystem(t)
 	captured := s.show(ask("disnix-capture-infra", "soap/bootstrap.nix")...)
@@ -162,6 +200,8 @@ func TestDeployThroughHTTPSAndSSHAndHere(t *testing.T) {
 
 	s.show(ask("disnix-env", "--rollback")...)
 	s.requireGreeting("Hello")
+
+	s.requireClearFailures()
 
 	s.show(ask("disnix-env", "--undeploy", "-i", "soap/infrastructure.nix")...)
 	for _, h := range []*lab.Host{s.office, s.shop} {
