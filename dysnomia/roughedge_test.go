@@ -162,3 +162,30 @@ func TestRoughEdge_Observed20(t *testing.T) {
 		equal(t, "exit status of a batch", ExitStatus(m.RunOperation(context.Background(), "x", Batch{})), 77)
 	})
 }
+
+func TestRoughEdge_processmgmt8(t *testing.T) {
+	m := newMachine(t)
+	m.component("box", "thing")
+	t.Run("processmgmt 8: a property without a name is an error that says where", func(t *testing.T) {
+		m.container("box", "mongoPort=27017\n--gzip --oplog\n")
+		_, err := m.run(Invocation{Operation: Activate, Component: "thing", Container: "box"})
+		wantError(t, err, "box:2: ", "NAME=value")
+	})
+}
+
+func TestRoughEdge_processmgmt9(t *testing.T) {
+	m := newMachine(t)
+	m.module("dump", dump)
+	m.container("box", "port=1\n")
+	m.component("box", "thing")
+	t.Run("processmgmt 9: a container without a type says that it has none", func(t *testing.T) {
+		_, err := m.run(Invocation{Operation: Activate, Component: "thing", Container: "box"})
+		wantError(t, err, "No type specified in the container configuration")
+	})
+	t.Run("processmgmt 9: the type can be given", func(t *testing.T) {
+		output := m.mustRun(Invocation{Operation: Activate, Component: "thing", Container: "box", Type: "dump"})
+		if !strings.Contains(output, "env <port=1>\n") {
+			t.Error(output)
+		}
+	})
+}

@@ -124,6 +124,16 @@ func TestRoughEdge_modules12(t *testing.T) {
 	})
 }
 
+func TestRoughEdge_processmgmt4(t *testing.T) {
+	t.Run("processmgmt 4: the service is installed, not only printed", func(t *testing.T) {
+		f := plugintest.NewFixture(t, config, component(t))
+		f.Do(dysnomia.Activate)
+		if !strings.Contains(in(f.Component, "log"), "<--install>") || strings.Contains(f.Stdout, "--install") {
+			t.Errorf("calls: %s, output: %s", in(f.Component, "log"), f.Stdout)
+		}
+	})
+}
+
 func TestBadComponents(t *testing.T) {
 	for name, change := range map[string]func(path string) error{
 		"none": func(path string) error { return os.Remove(filepath.Join(path, "nix-process-web-cygrunsrvparams")) },

@@ -1,6 +1,7 @@
 package echo
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +35,24 @@ func TestOutput(t *testing.T) {
 	if !strings.HasPrefix(f.Stdout, "Environment variables:\n") {
 		t.Errorf("unknown operation: %s", f.Stdout)
 	}
+}
+
+func TestRoughEdge_modules1(t *testing.T) {
+	t.Run("modules 1: only the environment is printed, sorted, and not what a shell adds", func(t *testing.T) {
+		f := plugintest.NewFixture(t, config, config.New(t))
+		f.Properties["quoted"] = `it's "so"`
+		f.Do(dysnomia.Activate)
+		_, rest, _ := strings.Cut(f.Stdout, "Environment variables:\n")
+		lines := strings.Split(strings.TrimSuffix(rest, "\n"), "\n")
+		if !slices.IsSorted(lines) || !slices.Contains(lines, `quoted=it's "so"`) {
+			t.Errorf("%q", lines)
+		}
+		for _, line := range lines {
+			if strings.HasPrefix(line, "BASH_VERSION=") || strings.HasPrefix(line, "IFS=") {
+				t.Errorf("%q", line)
+			}
+		}
+	})
 }
 
 func TestRoughEdge_modules29_8_secretsAreNotPrinted(t *testing.T) {

@@ -85,6 +85,28 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+func TestRoughEdge_modules15(t *testing.T) {
+	t.Run("modules 15: without a directory of the site nothing is copied to another place", func(t *testing.T) {
+		c := component(t)
+		c.Properties = maps.Clone(c.Properties)
+		c.Properties["iisWwwRoot"] = ""
+		f := plugintest.NewFixture(t, config, c)
+		if err := f.Run(t.Context(), dysnomia.Activate); err == nil || !strings.Contains(err.Error(), "iisWwwRoot") {
+			t.Errorf("error: %v", err)
+		}
+		if _, err := os.Lstat("/component"); err == nil {
+			t.Error("it was copied to the root directory")
+		}
+	})
+	t.Run("modules 15: a repeated deactivation does nothing", func(t *testing.T) {
+		f := plugintest.NewFixture(t, config, component(t))
+		f.Do(dysnomia.Activate, dysnomia.Deactivate)
+		write(t, filepath.Join(f.Properties["world"], "refuse-delete"), "")
+		f.Do(dysnomia.Deactivate)
+		f.Expect("")
+	})
+}
+
 func TestFaults(t *testing.T) {
 	for want, spoil := range map[string]func(c plugintest.Component){
 		"iisWwwRoot is not set":          func(c plugintest.Component) { delete(c.Properties, "iisWwwRoot") },

@@ -46,6 +46,53 @@ func TestRoughEdge_processmgmt1(t *testing.T) {
 	})
 }
 
+func TestRoughEdge_processmgmt2(t *testing.T) {
+	t.Run("processmgmt 2: no directory takes the place of another", func(t *testing.T) {
+		f := plugintest.NewFixture(t, with(&recorder{}), component(t, "sysvinit", sleeper))
+		names := []string{"stateDir", "runtimeDir", "logDir", "tmpDir", "cacheDir", "spoolDir", "lockDir", "libDir"}
+		for _, name := range names {
+			f.Properties[name] = "/given/" + name
+		}
+		w, err := readSettings(&dysnomia.Request{Properties: f.Properties})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := w.Directories
+		for i, dir := range []string{d.State, d.Runtime, d.Log, d.Tmp, d.Cache, d.Spool, d.Lock, d.Lib} {
+			if dir != "/given/"+names[i] {
+				t.Errorf("%s: %s", names[i], dir)
+			}
+		}
+	})
+}
+
+func TestRoughEdge_processmgmt3(t *testing.T) {
+	const data = `{"instanceName": "sleeper", "process": "/bin/sleep", "user": "games"}`
+	t.Run("processmgmt 3: the property that users do not change reaches what is generated", func(t *testing.T) {
+		f := plugintest.NewFixture(t, with(&recorder{}), component(t, "sysvinit", data))
+		f.Properties["forceDisableUserChange"] = "1"
+		f.Do(dysnomia.Activate)
+		if s := script(t, f); strings.Contains(s, "games") {
+			t.Error(s)
+		}
+	})
+	t.Run("processmgmt 3: so does the variable", func(t *testing.T) {
+		t.Setenv("NIXPROC_FORCE_DISABLE_USER_CHANGE", "1")
+		f := plugintest.NewFixture(t, with(&recorder{}), component(t, "sysvinit", data))
+		f.Do(dysnomia.Activate)
+		if s := script(t, f); strings.Contains(s, "games") {
+			t.Error(s)
+		}
+	})
+	t.Run("processmgmt 3: otherwise they change", func(t *testing.T) {
+		f := plugintest.NewFixture(t, with(&recorder{}), component(t, "sysvinit", data))
+		f.Do(dysnomia.Activate)
+		if s := script(t, f); !strings.Contains(s, "games") {
+			t.Error(s)
+		}
+	})
+}
+
 func TestRoughEdge_processmgmt13(t *testing.T) {
 	t.Run("processmgmt 13: no program of Nix is needed", func(t *testing.T) {
 		bin := t.TempDir()

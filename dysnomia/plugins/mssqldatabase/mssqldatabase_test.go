@@ -121,6 +121,25 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+func TestRoughEdge_modules24(t *testing.T) {
+	t.Run("modules 24: a schema that failed is not taken for complete later", func(t *testing.T) {
+		f := fixture(t, map[string]string{"a.sql": "CREATE TABLE a;\n", "b.sql": "SYNTAX ERROR"})
+		for range 2 {
+			if err := f.Run(t.Context(), dysnomia.Activate); err == nil || !strings.Contains(err.Error(), "b.sql") {
+				t.Errorf("error: %v", err)
+			}
+			f.Expect("")
+		}
+	})
+	t.Run("modules 24: deactivation keeps the database", func(t *testing.T) {
+		f := fixture(t, map[string]string{"a.sql": "CREATE TABLE a;\n"})
+		f.Do(dysnomia.Activate, dysnomia.Deactivate)
+		if got := database(f, "component"); got != "CREATE TABLE a;\n" {
+			t.Errorf("%q", got)
+		}
+	})
+}
+
 func TestShellHelp(t *testing.T) {
 	f := fixture(t, nil)
 	f.Do(dysnomia.Shell)

@@ -57,10 +57,15 @@ func TestRoughEdge_observed20_exitStatusIsThePrograms(t *testing.T) {
 	}
 }
 
-func TestMissingProgramIsAFailure(t *testing.T) {
-	f := plugintest.NewFixture(t, config, plugintest.NewComponent(t, "wrap", nil, nil))
-	if err := f.Run(t.Context(), dysnomia.Lock); err == nil || !strings.Contains(err.Error(), "bin/wrapper") {
-		t.Errorf("error: %v", err)
+func TestRoughEdge_modules2(t *testing.T) {
+	for _, op := range []dysnomia.Operation{dysnomia.Activate, dysnomia.Deactivate, dysnomia.Lock, dysnomia.Snapshot} {
+		t.Run("modules 2: a missing program is a failure of "+string(op), func(t *testing.T) {
+			f := plugintest.NewFixture(t, config, plugintest.NewComponent(t, "wrap", nil, nil))
+			if err := f.Run(t.Context(), op); err == nil || !strings.Contains(err.Error(), "bin/wrapper") {
+				t.Errorf("error: %v", err)
+			}
+			f.Expect("")
+		})
 	}
 }
 
