@@ -104,6 +104,16 @@ $ %s
 `, what, command, warning, d.setCommand()))
 }
 
+// unlockAdvice says how to release the locks that are left; not if locks were
+// lost, since the command would release those of whoever has them.
+func (d *Deployment) unlockAdvice(err error) string {
+	var lost *service.LostLockError
+	if errors.As(err, &lost) {
+		return ""
+	}
+	return "\nTo release the locks that are left, run: " + d.unlockCommand()
+}
+
 // lostLockAdvice warns of ending a deployment whose locks others have taken.
 func (d *Deployment) lostLockAdvice(err error) string {
 	var lost *service.LostLockError

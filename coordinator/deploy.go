@@ -127,7 +127,7 @@ func (d *Deployment) underLocks(ctx context.Context, otherwise Outcome, do func(
 	}
 	err = do()
 	if unlockErr := d.releaseLocks(ctx, locks); unlockErr != nil {
-		d.Reporter.Problem("", fmt.Sprintf("%v\nTo release the locks that are left, run: %s", unlockErr, d.unlockCommand()))
+		d.Reporter.Problem("", unlockErr.Error()+d.unlockAdvice(unlockErr))
 	}
 	return err
 }
