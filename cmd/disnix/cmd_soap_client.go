@@ -26,8 +26,12 @@ HTTPS, where disnix-webservice or the original's DisnixWebService is running. As
 the client interface of a deployment it is part of the coordinator, and keeps
 the connections to a target.
 
-The address of a target is the URL of the service. Infrastructure models usually
-have it in the property targetEPR, which 'targetProperty' has to name.
+The address of a target is the URL of the service, usually
+
+    http[s]://HOST[:PORT]/DisnixWebService/services/DisnixWebService
+
+Infrastructure models usually have it in the property targetEPR, which
+'targetProperty' has to name.
 
 Passwords are sent with the first request, so use https. Those of several
 targets belong into a file in the format of .netrc.
@@ -69,7 +73,7 @@ func soapClientGroups() []optionGroup {
 	for i := range groups {
 		if groups[i].title == "General options" {
 			groups[i].flags = []cli.Flag{
-				&cli.StringFlag{Name: "target", Aliases: []string{"t"}, Usage: "`URL` of the service on the target, usually http[s]://HOST[:PORT]" + soapwire.ServicePath},
+				&cli.StringFlag{Name: "target", Aliases: []string{"t"}, Usage: "`URL` of the service on the target"},
 			}
 		}
 	}
