@@ -77,7 +77,7 @@ func (d *Deployment) adviseAfterFailure(err error) {
 		var deletion *MigrationError
 		begun := errors.As(err, &deletion) && deletion.Step == DeleteStateStep
 		d.Reporter.Notice("\nThe deployment is unfinished: " + string(failed.Outcome) + ".\nWhen the problem is solved, end it. " +
-			d.recoveryAdvice(!begun) + d.lostLockAdvice(err))
+			d.recoveryAdvice(!begun, errors.As(err, new(*service.LostLockError))) + d.lostLockAdvice(err))
 		return
 	}
 	var migration *MigrationError
@@ -121,7 +121,7 @@ func (d *Deployment) lostLockAdvice(err error) string {
 		return ""
 	}
 	return fmt.Sprintf("Somebody else has taken the locks of this deployment away, and may have deployed another configuration\n"+
-		"since. To replace theirs by ending this one all the same, add --force-lock. If theirs is to stay, remove\n%s\n", d.Journal.Path())
+		"since, which these commands replace. If theirs is to stay, run none of them, and remove\n%s\n", d.Journal.Path())
 }
 
 // adviseToDeleteState reminds the user of state that has been moved.

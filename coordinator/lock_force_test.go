@@ -47,6 +47,7 @@ func TestForcedLock(t *testing.T) {
 		t.Errorf("the first coordinator ended with: %v", err)
 	}
 	contains(t, s.report.notices, "Somebody else has taken the locks of this deployment away")
+	contains(t, s.report.notices, "$ disnix-env --resume --force-lock\n")
 	containsNot(t, s.report.problems, "--unlock") // it would release that of the second
 	requireForce(t, first)
 	equal(t, "active on a", s.target("a").Active(), nil)

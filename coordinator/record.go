@@ -279,5 +279,5 @@ func (d *Deployment) explainUnfinished(err error) error {
 		"If you have brought the system into order by other means, remove %s",
 		d.profile(), err, unfinished.State.Latest.Local().Format("2006-01-02 15:04:05 MST"),
 		cmp.Or(string(unfinished.State.Phase), "its preparation"), summary(unfinished.State),
-		d.recoveryAdvice(!deletedState(unfinished.State)), unfinished.Path)
+		d.recoveryAdvice(!deletedState(unfinished.State), unfinished.State.LostLocks != ""), unfinished.Path)
 }

@@ -65,7 +65,7 @@ func (d *Deployment) recover(ctx context.Context, j *journal.Journal, direction 
 	}
 	if err != nil {
 		d.Reporter.Problem("", err.Error())
-		d.Reporter.Notice("The deployment is still unfinished.\n" + summary(j.State()) + d.recoveryAdvice(!deletedState(j.State())) +
+		d.Reporter.Notice("The deployment is still unfinished.\n" + summary(j.State()) + d.recoveryAdvice(!deletedState(j.State()), j.State().LostLocks != "") +
 			"If a target will never answer again, add --forget with its name.\n")
 	}
 	return err
@@ -277,11 +277,16 @@ func summary(state *journal.State) string {
 	return text + "\n"
 }
 
-// recoveryAdvice names the commands that end an unfinished deployment.
-func (d *Deployment) recoveryAdvice(canAbort bool) string {
-	text := "To complete it, run:\n\n$ " + d.recoveryCommand("--resume") + "\n\n"
+// recoveryAdvice names the commands that end an unfinished deployment. If it has
+// lost its locks, they have to be forced.
+func (d *Deployment) recoveryAdvice(canAbort, lostLocks bool) string {
+	force := ""
+	if lostLocks {
+		force = " --force-lock"
+	}
+	text := "To complete it, run:\n\n$ " + d.recoveryCommand("--resume") + force + "\n\n"
 	if canAbort {
-		text += "To undo it, run:\n\n$ " + d.recoveryCommand("--abort") + "\n\n"
+		text += "To undo it, run:\n\n$ " + d.recoveryCommand("--abort") + force + "\n\n"
 	}
 	return text
 }
