@@ -26,7 +26,8 @@ type Config struct {
 	// Quiet is how long nothing may be sent or received before the service is
 	// asked for a sign of life; 30 s if it is 0.
 	Quiet time.Duration
-	// SignOfLife is how long it may take to give one; 20 s if it is 0.
+	// SignOfLife is how long it may take to give one; 45 s if it is 0. A service
+	// that is busy lets requests wait for 30 s.
 	SignOfLife time.Duration
 }
 
@@ -82,7 +83,7 @@ func Dial(address string, config Config) (*Client, error) {
 	}
 	orTime(&config.Progress, 10*time.Second)
 	orTime(&config.Quiet, 30*time.Second)
-	orTime(&config.SignOfLife, 20*time.Second)
+	orTime(&config.SignOfLife, 45*time.Second)
 	c := &Client{config: config, url: u, settings: s, http: newHTTPClient(s), maxXML: commandline.MaxResult}
 	c.typed = soapwire.NewDisnixWebServicePortType(c)
 	s.warn(u, config.Log)
@@ -117,7 +118,7 @@ func (c *Client) can(feature string) bool {
 // any operation tells, and this one is without effect.
 func (c *Client) findOut(ctx context.Context, feature string) (bool, error) {
 	if c.features.Load() == nil {
-		if _, err := c.PrintInvalid(ctx, nil); err != nil {
+		if _, err := c.printInvalid(ctx, nil); err != nil {
 			return false, err
 		}
 	}

@@ -27,9 +27,11 @@ func (c *Client) QueryLatestSnapshot(ctx context.Context, container, component s
 
 // PrintMissingSnapshots implements [service.Snapshots].
 func (c *Client) PrintMissingSnapshots(ctx context.Context, snapshots []string) ([]string, error) {
-	response := new(soapwire.PrintMissingSnapshotsResponse)
-	err := c.query(ctx, &soapwire.PrintMissingSnapshots{Component: pointers(snapshots)}, response)
-	return results(response.Return_, err)
+	return c.each(ctx, snapshots, func(ctx context.Context, snapshots []string) ([]string, error) {
+		response := new(soapwire.PrintMissingSnapshotsResponse)
+		err := c.query(ctx, &soapwire.PrintMissingSnapshots{Component: pointers(snapshots)}, response)
+		return results(response.Return_, err)
+	})
 }
 
 // ResolveSnapshots implements [service.Snapshots].

@@ -21,6 +21,10 @@ const streamBuffer = 128 << 10
 
 // PrintInvalid implements [service.Store].
 func (c *Client) PrintInvalid(ctx context.Context, paths []string) ([]string, error) {
+	return c.each(ctx, paths, c.printInvalid)
+}
+
+func (c *Client) printInvalid(ctx context.Context, paths []string) ([]string, error) {
 	response := new(soapwire.PrintInvalidResponse)
 	err := c.query(ctx, &soapwire.PrintInvalid{Derivation: pointers(paths)}, response)
 	return results(response.Return_, err)
@@ -28,9 +32,35 @@ func (c *Client) PrintInvalid(ctx context.Context, paths []string) ([]string, er
 
 // QueryRequisites implements [service.Store].
 func (c *Client) QueryRequisites(ctx context.Context, paths []string) ([]string, error) {
-	response := new(soapwire.QueryRequisitesResponse)
-	err := c.query(ctx, &soapwire.QueryRequisites{Derivation: pointers(paths)}, response)
-	return results(response.Return_, err)
+	return c.each(ctx, paths, func(ctx context.Context, paths []string) ([]string, error) {
+		response := new(soapwire.QueryRequisitesResponse)
+		err := c.query(ctx, &soapwire.QueryRequisites{Derivation: pointers(paths)}, response)
+		return results(response.Return_, err)
+	})
+}
+
+// each runs an operation with a list: with parts of it that fit on a command
+// line, if the service is the original's, which puts them on one.
+func (c *Client) each(ctx context.Context, list []string, run func(context.Context, []string) ([]string, error)) ([]string, error) {
+	whole, err := c.takesWhole(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	if whole {
+		return run(ctx, list)
+	}
+	return closure.Each(list, func(part []string) ([]string, error) { return run(ctx, part) })
+}
+
+// takesWhole tells whether a list can be sent in one message.
+func (c *Client) takesWhole(ctx context.Context, list []string) (bool, error) {
+	parts := 0
+	for range closure.Batches(list) {
+		if parts++; parts > 1 {
+			return c.findOut(ctx, soapwire.FeatureArchive)
+		}
+	}
+	return true, nil
 }
 
 // query carries out an operation that changes nothing.
@@ -41,11 +71,13 @@ func (c *Client) query(ctx context.Context, request, response any) error {
 
 // Realise implements [service.Store].
 func (c *Client) Realise(ctx context.Context, derivations []string) ([]string, error) {
-	response, err := c.typed.RealiseContext(ctx, &soapwire.Realise{Derivation: pointers(derivations)})
-	if err != nil {
-		return nil, err
-	}
-	return words(response.Return_), nil
+	return c.each(ctx, derivations, func(ctx context.Context, derivations []string) ([]string, error) {
+		response, err := c.typed.RealiseContext(ctx, &soapwire.Realise{Derivation: pointers(derivations)})
+		if err != nil {
+			return nil, err
+		}
+		return words(response.Return_), nil
+	})
 }
 
 // ImportClosure implements [service.Store]. The service does not tell what it
@@ -80,6 +112,17 @@ func (c *Client) ImportClosure(ctx context.Context, stream io.Reader) ([]string,
 
 // ExportClosure implements [service.Store].
 func (c *Client) ExportClosure(ctx context.Context, paths []string, w io.Writer) error {
+	whole, err := c.takesWhole(ctx, paths)
+	if err != nil {
+		return err
+	}
+	if whole {
+		return c.export(ctx, paths, w)
+	}
+	return closure.Export(ctx, paths, w, closure.Source{Requisites: c.QueryRequisites, Export: c.export})
+}
+
+func (c *Client) export(ctx context.Context, paths []string, w io.Writer) error {
 	response := new(soapwire.ExportRemoteFileResponse)
 	answer, err := c.call(ctx, call{
 		request: &soapwire.ExportRemoteFile{Derivation: pointers(paths)}, response: response, repeatable: true,
