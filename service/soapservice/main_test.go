@@ -29,6 +29,7 @@ type server struct {
 	// user and password are what requests are sent with, if not empty.
 	user, password string
 	client         *http.Client
+	version        soapwire.Version // of the requests
 }
 
 type lockedBuffer struct {
@@ -129,7 +130,7 @@ func (s *server) post(header http.Header, body io.Reader) (*http.Response, strin
 // ask sends a request as the original client does and reads the response, or
 // the fault, which it returns.
 func (s *server) ask(ctx context.Context, request, response any, header http.Header) (*soapwire.Reply, error) {
-	encoder := soapwire.NewEncoder(soapwire.Soap11, true)
+	encoder := soapwire.NewEncoder(s.version, true)
 	body, writer := io.Pipe()
 	go func() { writer.CloseWithError(encoder.Request(writer, request, true)) }()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, body)

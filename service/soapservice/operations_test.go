@@ -21,14 +21,25 @@ import (
 	"github.com/disnix-go/disnix/test/nixtest"
 )
 
+// inBothVersions runs a test with SOAP 1.1 and 1.2.
+func inBothVersions(t *testing.T, test func(*testing.T, soapwire.Version)) {
+	t.Helper()
+	for name, version := range map[string]soapwire.Version{"SOAP 1.1": soapwire.Soap11, "SOAP 1.2": soapwire.Soap12} {
+		t.Run(name, func(t *testing.T) { test(t, version) })
+	}
+}
+
 // TestEveryOperation asks a target for everything and looks at what reaches it.
-func TestEveryOperation(t *testing.T) {
+func TestEveryOperation(t *testing.T) { inBothVersions(t, testEveryOperation) }
+
+func testEveryOperation(t *testing.T, version soapwire.Version) {
 	temporary(t)
 	fake := new(servicetest.Fake)
 	fake.AddValid("/nix/store/valid")
 	fake.AddInstalled("p", []byte("<manifest>\n</manifest>\n"))
 	fake.AddSnapshots("box/a/1", "box/a/2")
 	s := serve(t, fake)
+	s.version = version
 	activity := service.Activity{Component: "/c", Container: "box", Type: "t", Arguments: []string{"a=1", "b=2"}}
 	for _, test := range []struct {
 		request, response any
@@ -113,10 +124,13 @@ func store(t testing.TB, root, name, text string) (path string, closure []byte) 
 }
 
 // TestClosures moves closures in and out of a real Nix store.
-func TestClosures(t *testing.T) {
+func TestClosures(t *testing.T) { inBothVersions(t, testClosures) }
+
+func testClosures(t *testing.T, version soapwire.Version) {
 	root := nixtest.Store(t)
 	t.Cleanup(func() { wantEmpty(t, filepath.Join(root, "tmp")) })
 	s := serveLocal(t)
+	s.version = version
 	path, closure := store(t, root, "file", strings.Repeat("content ", 1<<17))
 	garbage := func() { s.must(&soapwire.CollectGarbage{}, new(soapwire.CollectGarbageResponse)) }
 
@@ -176,10 +190,13 @@ func snapshotTree() (paths []string, files []string) {
 	return append(paths, "/s/id/empty"), append(files, "")
 }
 
-func TestSnapshotsFileByFile(t *testing.T) {
+func TestSnapshotsFileByFile(t *testing.T) { inBothVersions(t, testSnapshotsFileByFile) }
+
+func testSnapshotsFileByFile(t *testing.T, version soapwire.Version) {
 	root := nixtest.Store(t)
 	t.Cleanup(func() { wantEmpty(t, filepath.Join(root, "tmp")) })
 	s := serveLocal(t)
+	s.version = version
 	paths, files := snapshotTree()
 	contents := make([]*soapwire.Content, len(files))
 	for i, text := range files {

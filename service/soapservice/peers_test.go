@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -16,11 +17,20 @@ import (
 
 	"github.com/disnix-go/disnix/models/nix"
 	"github.com/disnix-go/disnix/service/soapservice"
+	"github.com/disnix-go/disnix/service/soapwire"
 	"github.com/disnix-go/disnix/service/webserver"
 	"github.com/disnix-go/disnix/test/nixtest"
 )
 
-// TestPeers lets clients that others have written call every kind of operation
+// wantRecord is what the plugin is asked for.
+var wantRecord = func() (record string) {
+	for _, activity := range []string{"activate", "deactivate", "snapshot", "restore", "collect-garbage"} {
+		record += activity + " in box: hällo & ]]>\n"
+	}
+	return record
+}()
+
+// TestPeers lets clients that others have written call all operations
 // of this machine, with a password. Each of them prints what it gets.
 func TestPeers(t *testing.T) {
 	peers, err := filepath.Abs("testdata/peers")
@@ -64,10 +74,27 @@ func TestPeers(t *testing.T) {
 				t.Errorf("it prints\n%swant\n%s", out, want)
 			}
 			record, err := os.ReadFile(filepath.Join(root, "record"))
-			if err != nil || string(record) != "activate in box: hällo & ]]>\n" {
+			if err != nil || string(record) != wantRecord {
 				t.Errorf("the plugin was asked for %q, %v", record, err)
 			}
+			wantAllOperations(t, s)
 		})
+	}
+}
+
+// wantAllOperations checks in the log that all operations of the WSDL were asked
+// for.
+func wantAllOperations(t *testing.T, s *server) {
+	t.Helper()
+	names := regexp.MustCompile(`<wsdl:operation name="(\w+)">`).FindAllSubmatch(soapwire.WSDL(s.url), -1)
+	if len(names) == 0 {
+		t.Error("the WSDL has no operation")
+	}
+	log := s.log.String()
+	for _, name := range names {
+		if !regexp.MustCompile(`status=200 .* operation=` + string(name[1]) + `\b`).MatchString(log) {
+			t.Errorf("%s was not asked for", name[1])
+		}
 	}
 }
 
@@ -182,16 +209,25 @@ unlock: 0
 importLocalFile: 0
 printInvalid of it: 
 exportRemoteFile: %x
+realise: %s
+importm: 0
 activate: 0
+deactivate: 0
+snapshot: 0
+restore: 0
+deleteState: 0
 importLocalSnapshots: 0
 queryAllSnapshots: box/a/id
+queryLatestSnapshot: box/a/id
+printMissingSnapshots: box/a/other
 exportRemoteSnapshotPaths: /1 /d/2
 exportRemoteSnapshots: 6f6e65 0074776f
+importSnapshots: 0
 cleanSnapshots: 0
 queryAllSnapshots: 
 captureConfig: True
 set: 0
 queryInstalled: <profilemanifest version="2">|</profilemanifest>|
 collectGarbage: 0
-`, missing, good, sha256.Sum256(closure))
+`, missing, good, sha256.Sum256(closure), good)
 }

@@ -132,6 +132,50 @@ static void closures(void) {
     }
 }
 
+static void transfers_on_the_target(void) {
+    char *good = getenv("GOOD"), *uploaded = getenv("UPLOADED"), *file = NULL;
+    {
+        DECLARE(realise);
+        q.__sizederivation = 1;
+        q.derivation = &good;
+        check("realise", CALL(realise));
+        show_list("realise", r.__sizereturn_, r.return_, 0);
+    }
+    {
+        DECLARE(export);
+        q.__sizederivation = 1;
+        q.derivation = &uploaded;
+        check("export", CALL(export));
+        file = r.return_;
+    }
+    {
+        DECLARE(importm);
+        q.closure = file;
+        check("importm", CALL(importm));
+        printf("importm: %d\n", r.return_);
+    }
+}
+
+#define ACTIVITY(operation) do { \
+    DECLARE(operation); \
+    char *properties[] = {"a=<1>", "greeting=h\xc3\xa4llo & ]]>"}; \
+    q.derivation = getenv("GOOD"); \
+    q.container = "box"; \
+    q.type = "recorder"; \
+    q.__sizearguments = 2; \
+    q.arguments = properties; \
+    check(#operation, CALL(operation)); \
+    printf(#operation ": %d\n", r.return_); \
+} while (0)
+
+static void activities(void) {
+    ACTIVITY(activate);
+    ACTIVITY(deactivate);
+    ACTIVITY(snapshot);
+    ACTIVITY(restore);
+    ACTIVITY(deleteState);
+}
+
 static void snapshots(void) {
     char *path = NULL, *name = "box/a/id";
     {
@@ -148,6 +192,21 @@ static void snapshots(void) {
         printf("importLocalSnapshots: %d\n", r.return_);
     }
     all_snapshots("box", "a");
+    {
+        DECLARE(queryLatestSnapshot);
+        q.container = "box";
+        q.component = "a";
+        check("queryLatestSnapshot", CALL(queryLatestSnapshot));
+        show_list("queryLatestSnapshot", r.__sizereturn_, r.return_, 0);
+    }
+    {
+        DECLARE(printMissingSnapshots);
+        char *both[] = {name, "box/a/other"};
+        q.__sizecomponent = 2;
+        q.component = both;
+        check("printMissingSnapshots", CALL(printMissingSnapshots));
+        show_list("printMissingSnapshots", r.__sizereturn_, r.return_, 0);
+    }
     {
         DECLARE(resolveSnapshots);
         q.__sizesnapshots = 1;
@@ -174,6 +233,15 @@ static void snapshots(void) {
         printf("\n");
     }
     {
+        DECLARE(importSnapshots);
+        q.container = "box";
+        q.component = "a";
+        q.__sizesnapshots = 1;
+        q.snapshots = &path;
+        check("importSnapshots", CALL(importSnapshots));
+        printf("importSnapshots: %d\n", r.return_);
+    }
+    {
         DECLARE(cleanSnapshots);
         q.keep = 0;
         check("cleanSnapshots", CALL(cleanSnapshots));
@@ -188,17 +256,8 @@ int main(int argc, char **argv) {
     soap = soap_new1(SOAP_C_UTFSTRING | SOAP_IO_KEEPALIVE | (mtom ? SOAP_ENC_MTOM : 0));
     url = getenv("SOAP_URL");
     closures();
-    {
-        DECLARE(activate);
-        char *properties[] = {"a=<1>", "greeting=h\xc3\xa4llo & ]]>"};
-        q.derivation = getenv("GOOD");
-        q.container = "box";
-        q.type = "recorder";
-        q.__sizearguments = 2;
-        q.arguments = properties;
-        check("activate", CALL(activate));
-        printf("activate: %d\n", r.return_);
-    }
+    transfers_on_the_target();
+    activities();
     snapshots();
     {
         DECLARE(captureConfig);

@@ -45,14 +45,21 @@ show 'unlock', result('unlock', text('profile', 'default'));
 show 'importLocalFile', result('importLocalFile', binary('dataHandler', $closure));
 show 'printInvalid of it', result('printInvalid', text('derivation', $ENV{UPLOADED}));
 show 'exportRemoteFile', map { sha256_hex($_) } contents('exportRemoteFile', text('derivation', $ENV{UPLOADED}));
-show 'activate', result('activate', text('derivation', $ENV{GOOD}), text('container', 'box'), text('type', 'recorder'),
-    text('arguments', 'a=<1>', 'greeting=hällo & ]]>'));
+show 'realise', result('realise', text('derivation', $ENV{GOOD}));
+show 'importm', result('importm', text('closure', result('export', text('derivation', $ENV{UPLOADED}))));
+for my $operation (qw(activate deactivate snapshot restore deleteState)) {
+    show $operation, result($operation, text('derivation', $ENV{GOOD}), text('container', 'box'), text('type', 'recorder'),
+        text('arguments', 'a=<1>', 'greeting=hällo & ]]>'));
+}
 show 'importLocalSnapshots', result('importLocalSnapshots', text('container', 'box'), text('component', 'a'), text('snapshot', '/s/id'),
     binary('dataHandlers', 'one', "\x00two"), text('paths', '/s/id/1', '/s/id/d/2'));
 show 'queryAllSnapshots', result('queryAllSnapshots', text('container', 'box'), text('component', 'a'));
+show 'queryLatestSnapshot', result('queryLatestSnapshot', text('container', 'box'), text('component', 'a'));
+show 'printMissingSnapshots', result('printMissingSnapshots', text('component', 'box/a/id', 'box/a/other'));
 my ($path) = result('resolveSnapshots', text('snapshots', 'box/a/id'));
 show 'exportRemoteSnapshotPaths', map { substr($_, length $path) } result('exportRemoteSnapshotPaths', text('derivation', $path));
 show 'exportRemoteSnapshots', map { unpack 'H*', $_ } contents('exportRemoteSnapshots', text('derivation', $path));
+show 'importSnapshots', result('importSnapshots', text('container', 'box'), text('component', 'a'), text('snapshots', $path));
 show 'cleanSnapshots', result('cleanSnapshots', number('keep', 0), null('container'), null('component'));
 show 'queryAllSnapshots', result('queryAllSnapshots', null('container'), null('component'));
 show 'captureConfig', result('captureConfig') =~ /containers/ ? 'True' : 'False';

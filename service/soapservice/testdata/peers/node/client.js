@@ -51,18 +51,25 @@ async function main() {
   show('printInvalid of it', await call('printInvalid', { derivation: [e.UPLOADED] }));
   const [content] = await call('exportRemoteFile', { derivation: [e.UPLOADED] });
   show('exportRemoteFile', crypto.createHash('sha256').update(content).digest('hex'));
-  show('activate', await call('activate', {
-    derivation: e.GOOD, container: 'box', type: 'recorder', arguments: ['a=<1>', 'greeting=hällo & ]]>'],
-  }));
+  show('realise', await call('realise', { derivation: [e.GOOD] }));
+  show('importm', await call('importm', { closure: await call('export', { derivation: [e.UPLOADED] }) }));
+  for (const operation of ['activate', 'deactivate', 'snapshot', 'restore', 'deleteState']) {
+    show(operation, await call(operation, {
+      derivation: e.GOOD, container: 'box', type: 'recorder', arguments: ['a=<1>', 'greeting=hällo & ]]>'],
+    }));
+  }
   attachments = [];
   const files = [include(Buffer.from('one'), attachments), include(Buffer.from('\0two'), attachments)];
   show('importLocalSnapshots', await call('importLocalSnapshots', {
     container: 'box', component: 'a', snapshot: '/s/id', dataHandlers: files, paths: ['/s/id/1', '/s/id/d/2'],
   }, attachments.reverse()));
   show('queryAllSnapshots', await call('queryAllSnapshots', { container: 'box', component: 'a' }));
+  show('queryLatestSnapshot', await call('queryLatestSnapshot', { container: 'box', component: 'a' }));
+  show('printMissingSnapshots', await call('printMissingSnapshots', { component: ['box/a/id', 'box/a/other'] }));
   const [path] = await call('resolveSnapshots', { snapshots: ['box/a/id'] });
   show('exportRemoteSnapshotPaths', (await call('exportRemoteSnapshotPaths', { derivation: path })).map((p) => p.slice(path.length)));
   show('exportRemoteSnapshots', (await call('exportRemoteSnapshots', { derivation: path })).map((c) => c.toString('hex')));
+  show('importSnapshots', await call('importSnapshots', { container: 'box', component: 'a', snapshots: [path] }));
   show('cleanSnapshots', await call('cleanSnapshots', { keep: 0, container: null, component: null }));
   show('queryAllSnapshots', await call('queryAllSnapshots', { container: null, component: null }));
   show('captureConfig', /containers/.test(await call('captureConfig')) ? 'True' : 'False');
