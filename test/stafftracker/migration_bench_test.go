@@ -30,8 +30,35 @@ in { east = machine "east"; west = machine "west"; }`,
 	"west.nix": `{ infrastructure }: { large = [ infrastructure.west ]; }`,
 }
 
+// mostMemory is what the coordinator may need, in KB: much less than the
+// database has, so that it does not depend on that.
+const mostMemory = 96 << 10
+
+// phaseClock is the output of a command that says what it begins with.
+type phaseClock struct {
+	output []byte
+	at     map[string]time.Time
+}
+
+func (p *phaseClock) Write(text []byte) (int, error) {
+	p.output = append(p.output, text...)
+	for line := range strings.Lines(string(text)) {
+		_, phase, _ := strings.Cut(strings.TrimSpace(line), "[coordinator]: ")
+		if p.at == nil {
+			p.at = make(map[string]time.Time)
+		}
+		p.at[phase] = time.Now()
+	}
+	return len(text), nil
+}
+
+func (p *phaseClock) since(phase string, begin time.Time) float64 {
+	return p.at[phase].Sub(begin).Seconds()
+}
+
 // BenchmarkMigration moves a database of 200 MB between two machines and
-// compares that with what dumping, copying and loading it take by hand.
+// compares that, and each of its phases, with what dumping, copying and loading
+// it take by hand.
 func BenchmarkMigration(b *testing.B) {
 	l := lab.New(b)
 	coordinator := l.Host("coordinator")
@@ -57,7 +84,7 @@ func BenchmarkMigration(b *testing.B) {
 		return time.Since(start).Seconds()
 	}
 	const mysql = "--no-defaults --socket=/run/mysqld-primary/mysqld.sock"
-	var migration, dump, link, load float64
+	var migration, snapshot, transfer, dump, link, load float64
 	var memory int64
 	for b.Loop() {
 		dump += timed(east.Host, "mariadb-dump "+mysql+" --single-transaction large | zstd > /root/dump.zst")
@@ -70,17 +97,27 @@ func BenchmarkMigration(b *testing.B) {
 		west.Run(b, "rm", "-rf", "/var/state/dysnomia/snapshots", "/var/state/dysnomia/generations")
 		start := time.Now()
 		cmd := coordinator.Command(b.Context(), "disnix-migrate", "-o", before, after)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			b.Fatalf("%v\n%s", err, out)
+		var phases phaseClock
+		cmd.Stdout, cmd.Stderr = &phases, &phases
+		if err := cmd.Run(); err != nil {
+			b.Fatalf("%v\n%s", err, phases.output)
 		}
 		migration += time.Since(start).Seconds()
+		snapshot += phases.since("Retrieving snapshots...", start)
+		transfer += phases.since("Restoring state of services...", phases.at["Retrieving snapshots..."])
 		memory = max(memory, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)
 		if rows := west.sql("primary", "large", "SELECT COUNT(*) FROM measurement"); rows != "1000000\n" {
 			b.Fatalf("%s rows were restored", rows)
 		}
 	}
+	if memory > mostMemory {
+		b.Errorf("the coordinator needed %d KB", memory)
+	}
 	n := float64(b.N)
 	b.ReportMetric(migration/n, "s/migration")
+	b.ReportMetric(snapshot/n, "s/snapshot")
+	b.ReportMetric(transfer/n, "s/transfer")
+	b.ReportMetric((migration-snapshot-transfer)/n, "s/restore")
 	b.ReportMetric(dump/n, "s/dump")
 	b.ReportMetric(link/n, "s/link")
 	b.ReportMetric(load/n, "s/load")
