@@ -310,6 +310,66 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// TestCancelOfAnUpload cancels an upload of which nothing more comes.
+func TestCancelOfAnUpload(t *testing.T) {
+	tmp := temporary(t)
+	receiving := make(chan struct{})
+	s := serve(t, &receiver{receiving: receiving})
+	body, writer := io.Pipe()
+	header, message := multipartMessage(`<importLocalFile `+namespace+`>`+include("arg0", "a")+`</importLocalFile>`, "a", "x")
+	header.Set(soapwire.RequestIDHeader, "my-upload")
+	go func() {
+		_, _ = io.WriteString(writer, strings.TrimSuffix(message, "x\r\n--B--\r\n")+strings.Repeat("x", 1<<20))
+	}()
+	defer writer.Close()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url, body)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		request.Header = header
+		if response, err := s.client.Do(request); err == nil {
+			_ = response.Body.Close()
+		}
+	}()
+	<-receiving
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, s.url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set(soapwire.RequestIDHeader, "my-upload")
+	response, err := s.client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	_ = writer.CloseWithError(errors.New("cancelled"))
+	<-ended
+	eventually(t, "it is in the log", func() bool { return strings.Contains(s.log.String(), "operation=importLocalFile") })
+	if response.StatusCode != http.StatusNoContent || !strings.Contains(s.log.String(), "the client has cancelled it") || strings.Contains(s.log.String(), "too slowly") {
+		t.Errorf("status %d", response.StatusCode)
+	}
+	wantEmpty(t, tmp)
+}
+
+// receiver is a target that receives closures, and says when it has begun.
+type receiver struct {
+	servicetest.Fake
+	receiving chan struct{}
+}
+
+func (r *receiver) ImportClosure(_ context.Context, closure io.Reader) ([]string, error) {
+	_, err := io.ReadFull(closure, make([]byte, 1<<10))
+	close(r.receiving)
+	if err == nil {
+		_, err = io.Copy(io.Discard, closure)
+	}
+	return nil, err
+}
+
 // TestSlowClients holds back the headers or the body of a request.
 func TestSlowClients(t *testing.T) {
 	temporary(t)

@@ -115,14 +115,21 @@ func beginning(text string, longest int) string {
 }
 
 // requestBody marks errors of a request's body.
-type requestBody struct{ io.Reader }
+type requestBody struct {
+	io.Reader
+	ctx context.Context // of the operation, when it has begun
+}
 
 func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = &bodyError{err}
+	switch {
+	case err == nil || errors.Is(err, io.EOF):
+		return n, err
+	case b.ctx != nil && errors.Is(context.Cause(b.ctx), errCancelled):
+		return n, errCancelled
+	default:
+		return n, &bodyError{err}
 	}
-	return n, err
 }
 
 // bodyError says that the body of a request could not be received.

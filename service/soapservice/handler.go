@@ -122,7 +122,7 @@ func (h *Handler) describe(w http.ResponseWriter, r *http.Request) {
 
 // operate carries out an operation.
 func (h *Handler) operate(w http.ResponseWriter, r *http.Request) {
-	body := &requestBody{r.Body}
+	body := &requestBody{Reader: r.Body}
 	if h.config.MaxBody > 0 {
 		body.Reader = http.MaxBytesReader(w, r.Body, h.config.MaxBody)
 	}
@@ -135,6 +135,7 @@ func (h *Handler) operate(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, done := h.running.begin(r)
 	defer done()
+	body.ctx = ctx
 	if ctx, err = claimed(ctx, r.Header); err != nil {
 		out.fail(&failure{Fault: soapwire.Fault{Code: soapwire.Client, Text: err.Error(), Status: http.StatusBadRequest}, summary: err.Error()}, nil)
 		return

@@ -21,8 +21,13 @@ type job struct{ user, request string }
 
 type runningJob struct {
 	cancel context.CancelCauseFunc
-	ended  chan struct{}
+	// stopReading ends what is being received for it.
+	stopReading func()
+	ended       chan struct{}
 }
+
+// errCancelled is why an operation ends that the client has cancelled.
+var errCancelled = errors.New("the client has cancelled it")
 
 func jobOf(r *http.Request) job {
 	exchange := webserver.ExchangeOf(r.Context())
@@ -32,7 +37,7 @@ func jobOf(r *http.Request) job {
 // begin registers the operation of a request until done is called.
 func (g *registry) begin(r *http.Request) (ctx context.Context, done func()) {
 	ctx, cancel := context.WithCancelCause(r.Context())
-	id, running := jobOf(r), &runningJob{cancel, make(chan struct{})}
+	id, running := jobOf(r), &runningJob{cancel, webserver.ExchangeOf(r.Context()).StopReading, make(chan struct{})}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.running == nil {
@@ -65,7 +70,8 @@ func (g *registry) cancel(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no such request is under way", http.StatusNotFound)
 		return
 	}
-	running.cancel(errors.New("the client has cancelled it"))
+	running.cancel(errCancelled)
+	running.stopReading()
 	select {
 	case <-running.ended:
 		w.WriteHeader(http.StatusNoContent)

@@ -48,18 +48,19 @@ func (g *guard) reload() error {
 type refusal struct {
 	status int
 	text   string
+	tried  string // as whom somebody has tried to come in
 }
 
 // admit returns who sent a request, or why it is refused. Without
 // authentication the user is unknown.
 func (g *guard) admit(r *http.Request) (user string, no *refusal) {
 	if fromPage(r) {
-		return "", &refusal{http.StatusForbidden, "pages in a browser may not use this service"}
+		return "", &refusal{status: http.StatusForbidden, text: "pages in a browser may not use this service"}
 	}
 	if g.authorities != nil {
 		var err error
 		if user, err = verifyCertificate(r.TLS, g.authorities.get()); err != nil {
-			return "", &refusal{http.StatusForbidden, err.Error()}
+			return "", &refusal{status: http.StatusForbidden, text: err.Error()}
 		}
 	}
 	if g.passwords == nil {
@@ -67,10 +68,10 @@ func (g *guard) admit(r *http.Request) (user string, no *refusal) {
 	}
 	name, password, given := r.BasicAuth()
 	if !given {
-		return "", &refusal{http.StatusUnauthorized, "a user name and a password are required"}
+		return "", &refusal{status: http.StatusUnauthorized, text: "a user name and a password are required"}
 	}
 	if !g.passwords.check(r.Context(), name, password) {
-		return "", &refusal{http.StatusUnauthorized, "the user name or the password is wrong"}
+		return "", &refusal{http.StatusUnauthorized, "the user name or the password is wrong", name}
 	}
 	return name, nil
 }

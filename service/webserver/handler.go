@@ -28,7 +28,16 @@ type Exchange struct {
 	// as the proxies on the way are trusted.
 	Remote, BaseURL string
 
+	body  *pacedBody
 	notes []slog.Attr
+}
+
+// StopReading makes reading the body of the request fail, also what is being
+// read at the moment, with [os.ErrDeadlineExceeded].
+func (e *Exchange) StopReading() {
+	if e.body != nil {
+		e.body.stop()
+	}
 }
 
 // Note adds something to the audit line. It is called by the goroutine that
@@ -61,7 +70,7 @@ func (s *Server) handler() http.Handler {
 			s.health(w, r)
 			return
 		}
-		e := &Exchange{ID: requestID(r), Remote: s.remote(r), BaseURL: s.baseURL(r)}
+		e := &Exchange{ID: requestID(r), Remote: s.remote(r), BaseURL: s.baseURL(r), body: body}
 		w.Header().Set(RequestIDHeader, e.ID)
 		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e))
 		r.Body = body
@@ -81,6 +90,9 @@ func (s *Server) serve(w *response, r *http.Request, e *Exchange) {
 	user, no := s.guard.admit(r)
 	if no != nil {
 		e.Note(slog.String("error", no.text))
+		if no.tried != "" {
+			e.Note(slog.String("tried", no.tried))
+		}
 		if no.status == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", fmt.Sprintf("Basic realm=%q, charset=\"UTF-8\"", s.guard.realm))
 		}

@@ -140,6 +140,9 @@ func TestPasswords(t *testing.T) {
 	if status, body := get(t, client, r.url+HealthPath); status != 200 || body != "ok\n" {
 		t.Errorf("health: %d %s", status, body)
 	}
+	if !strings.Contains(r.log.String(), `error="the user name or the password is wrong" tried=eve`) {
+		t.Errorf("it is not in the log who was tried: %s", r.log)
+	}
 	if strings.Contains(r.log.String(), "ecret") {
 		t.Errorf("a password is in the log: %s", r.log)
 	}

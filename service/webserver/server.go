@@ -145,10 +145,10 @@ func (c Config) check(address *net.TCPAddr) error {
 		return nil
 	}
 	if c.PasswordFile == "" && c.ClientCAFile == "" && !c.AllowUnauthenticated {
-		return errors.New("other machines could use it without authentication: give a file of passwords or of certificate authorities, or allow it explicitly")
+		return errors.New("other machines could use it without authentication: give a file of passwords (--htpasswd) or of certificate authorities (--client-ca), or insist with --allow-unauthenticated")
 	}
 	if c.CertFile == "" && !c.AllowPlaintext && !c.AllowUnauthenticated {
-		return errors.New("passwords would be sent in plain text: give a certificate and its key, or allow it explicitly")
+		return errors.New("passwords would be sent in plain text: give a certificate and its key (--tls-cert, --tls-key), or insist with --allow-plaintext")
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +23,14 @@ type pacedBody struct {
 	// held says that the client sends nothing before it is asked to: before
 	// the first read.
 	held bool
+	// stopped says that nothing is to be read any more.
+	stopped atomic.Bool
+}
+
+// stop ends what is being read, and what would be read next.
+func (b *pacedBody) stop() {
+	b.stopped.Store(true)
+	_ = b.control.SetReadDeadline(time.Unix(1, 0))
 }
 
 func (b *pacedBody) Read(p []byte) (int, error) {
@@ -30,6 +39,9 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	allowed := b.limits.StallTime + time.Duration(b.received/b.limits.MinRate)*time.Second
 	// The connection of a test or of another protocol may have no deadlines.
 	_ = b.control.SetReadDeadline(begin.Add(min(b.limits.StallTime, allowed-b.waited)))
+	if b.stopped.Load() {
+		b.stop() // the deadline has just been put off
+	}
 	n, err := b.ReadCloser.Read(p)
 	b.waited += time.Since(begin)
 	b.received += int64(n)
