@@ -3,6 +3,7 @@ package coordinator
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"sync"
 
@@ -63,11 +64,11 @@ func (e *MigrationError) Unwrap() error { return e.Err }
 type migration struct {
 	*Deployment
 	mu sync.Mutex
-	// taken says of which state this run took snapshots, and retrieved of
-	// which the coordinator received some.
-	taken, retrieved map[stateID]bool
-	// sent is the newest snapshot that was sent to each place.
-	sent map[stateID]string
+	// taken says of which state this run took snapshots.
+	taken map[stateID]bool
+	// retrieved is the newest snapshot that the coordinator received of each
+	// state, and sent the one that was sent to each place.
+	retrieved, sent map[stateID]string
 	// deleted says which state is deleted.
 	deleted map[stateID]bool
 	// skipped is what was on machines that do not exist any more.
@@ -88,7 +89,7 @@ func (d *Deployment) newMigration() *migration {
 	return &migration{
 		Deployment: d,
 		taken:      make(map[stateID]bool),
-		retrieved:  make(map[stateID]bool),
+		retrieved:  make(map[stateID]string),
 		sent:       make(map[stateID]string),
 		deleted:    make(map[stateID]bool),
 		skipped:    make(map[stateID]bool),
@@ -253,18 +254,20 @@ func (m *migration) deleteMoved(ctx context.Context) error {
 	return m.deleteState(ctx, without(all, kept))
 }
 
-// onlyCopy returns those of the moved states that must not be deleted.
+// onlyCopy returns those of the moved states that must not be deleted. Of a
+// component that was in several places, the coordinator sends what it received
+// last: all others are kept unless they were equal.
 func (m *migration) onlyCopy(moved []state) ([]state, error) {
 	destinations, err := m.toRestore()
 	if err != nil {
 		return nil, err
 	}
-	wanted := make(map[string]bool) // by component
-	restored := make(map[containerComponent]bool)
+	wanted := make(map[string]bool)   // by component
+	restored := make(map[string]bool) // by snapshot, in the container that it comes from
 	for _, s := range destinations {
 		wanted[s.component] = true
-		if m.sent[s.stateID] != "" {
-			restored[containerComponent{m.sources[s.stateID], s.component}] = true
+		if sent := m.sent[s.stateID]; sent != "" {
+			restored[m.sources[s.stateID]+"/"+s.component+"/"+path.Base(sent)] = true
 		}
 	}
 	if m.Options.Migration.TransferOnly && !m.Options.Migration.DepthFirst {
@@ -272,7 +275,8 @@ func (m *migration) onlyCopy(moved []state) ([]state, error) {
 	}
 	var kept []state
 	for _, s := range moved {
-		if !m.retrieved[s.stateID] || wanted[s.component] && !restored[s.kind()] {
+		retrieved := m.retrieved[s.stateID]
+		if retrieved == "" || wanted[s.component] && !restored[retrieved] {
 			kept = append(kept, s)
 		}
 	}
@@ -296,6 +300,16 @@ func (m *migration) note(what map[stateID]bool, s state) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	what[s.stateID] = true
+}
+
+// noteNewest notes the last of the snapshots, if there are any.
+func (m *migration) noteNewest(what map[stateID]string, s state, snapshots []string) {
+	if len(snapshots) == 0 {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	what[s.stateID] = snapshots[len(snapshots)-1]
 }
 
 // reachable leaves out what was on machines that do not exist any more, which

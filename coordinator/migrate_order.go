@@ -116,11 +116,11 @@ func (m *migration) retrieve(ctx context.Context, t service.Service, s state) er
 	station := m.stationOf(s)
 	station.Lock()
 	defer station.Unlock()
-	receive := func() (int, error) {
-		return CopySnapshots(ctx, t, m.Snapshots, s.container, s.component, m.Options.Migration.All)
+	receive := func() ([]string, error) {
+		return copySnapshots(ctx, t, m.Snapshots, s.kind(), s.container, m.Options.Migration.All)
 	}
 	copied, err := receive()
-	if err == nil && copied == 0 && m.Options.Migration.DepthFirst && !m.hasTaken(s) {
+	if err == nil && len(copied) == 0 && m.Options.Migration.DepthFirst && !m.hasTaken(s) {
 		// An interrupted run has cleaned the snapshot that it took.
 		if err = m.snapshotNow(ctx, t, s); err == nil {
 			copied, err = receive()
@@ -129,9 +129,7 @@ func (m *migration) retrieve(ctx context.Context, t service.Service, s state) er
 	if err != nil {
 		return fmt.Errorf("retrieve snapshots: %w", err)
 	}
-	if copied > 0 {
-		m.note(m.retrieved, s)
-	}
+	m.noteNewest(m.retrieved, s, copied)
 	return nil
 }
 
@@ -148,11 +146,8 @@ func (m *migration) send(ctx context.Context, t service.Service, s state) error 
 	if err != nil {
 		return fmt.Errorf("send snapshots: %w", err)
 	}
-	if len(copied) > 0 {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.sent[s.stateID] = copied[len(copied)-1]
-	} else if m.alone {
+	m.noteNewest(m.sent, s, copied)
+	if len(copied) == 0 && m.alone {
 		m.Reporter.Problem(s.target, "No snapshots of "+s.deployedTo()+": its state stays as it is")
 	}
 	return nil

@@ -137,6 +137,44 @@ func TestDeleteStateKeepsTheOnlyCopy(t *testing.T) {
 	}
 }
 
+// TestDeleteStateOfSeveralPlaces: the state of a component that was in several
+// places is only deleted where it is the one that was restored.
+func TestDeleteStateOfSeveralPlaces(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		content [2]string
+		kept    int
+	}{
+		{"different", [2]string{"1001", "1002"}, 1},
+		{"equal", [2]string{"1001", "1001"}, 0},
+	} {
+		for _, depthFirst := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, depth-first %v", test.name, depthFirst), func(t *testing.T) {
+				s := newSite(t)
+				s.setData("a/process/orders", test.content[0])
+				s.setData("b/process/orders", test.content[1])
+				d := s.deployment(configuration("a b c d", stateful("orders", "c d")), configuration("a b c d", stateful("orders", "a b")))
+				d.Options.Migration.DeleteState = true
+				d.Options.Migration.DepthFirst = depthFirst
+				migrate(t, d)
+				data := s.allData()
+				equal(t, "on c and d", data["c/process/orders"], data["d/process/orders"])
+				kept := 0
+				for i, place := range []string{"a", "b"} {
+					if content, there := data[place+"/process/orders"]; there {
+						kept++
+						equal(t, "kept on "+place, content, test.content[i])
+					} else {
+						equal(t, "deleted on "+place, test.content[i], data["c/process/orders"])
+					}
+				}
+				equal(t, "kept", fmt.Sprint(kept), fmt.Sprint(test.kept))
+				equal(t, "problems", fmt.Sprint(len(s.report.problems)), fmt.Sprint(test.kept))
+			})
+		}
+	}
+}
+
 // TestRestoreOfALostSnapshot: what is sent vanishes from the receiver, or
 // another snapshot becomes the latest one there, so that a plugin would restore
 // nothing, or something else, without an error.
