@@ -2,10 +2,12 @@ package webserver
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +36,25 @@ func TestBodiesThatNobodyReads(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestHandshakesThatNeverCome opens connections for TLS and says nothing.
+func TestHandshakesThatNeverCome(t *testing.T) {
+	paths := inDir(t, "cert", "key")
+	newAuthority(t, "ours").server(t, "server", paths[0], paths[1])
+	r := run(t, Config{CertFile: paths[0], KeyFile: paths[1], Limits: Limits{HeaderTime: 50 * time.Millisecond}})
+	for _, begin := range []string{"", "\x16\x03\x01"} {
+		conn, err := net.Dial("tcp", r.Addresses()[0].String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(conn, begin)
+		_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		if _, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("after %q the connection stays open", begin)
+		}
+		_ = conn.Close()
 	}
 }
 
@@ -84,7 +105,7 @@ func TestSmugglingIsRefused(t *testing.T) {
 
 // TestForgedLinesInTheLog tries to write lines of its own into the log.
 func TestForgedLinesInTheLog(t *testing.T) {
-	r := run(t, Config{TrustedProxies: nil})
+	r := run(t, Config{})
 	_, _ = get(t, http.DefaultClient, r.url+"/a%0Alevel=INFO%20msg=forged",
 		header("X-Forwarded-For", "1.2.3.4\" user=root"), header(RequestIDHeader, "x user=root"),
 		user("a\nlevel=INFO msg=forged", "x"))
