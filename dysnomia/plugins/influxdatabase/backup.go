@@ -19,6 +19,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/plugins/await"
 	"github.com/disnix-go/disnix/dysnomia/plugins/dump"
 )
@@ -67,7 +68,7 @@ type manifest struct {
 }
 
 func readManifest(dir string) (manifest, error) {
-	found, err := filepath.Glob(filepath.Join(dir, "*.manifest"))
+	found, err := dysnomia.FilesIn(dir, "*.manifest")
 	if err != nil {
 		return manifest{}, err
 	}

@@ -37,6 +37,9 @@ const dumpDir = "dump"
 // Activate creates the database and imports its initial content if there is no
 // such database. If that fails it is dropped again.
 func (Plugin) Activate(ctx context.Context, r *dysnomia.Request) error {
+	if err := checkName(r.ComponentName); err != nil {
+		return err
+	}
 	err := with(ctx, r, func(d *database) error {
 		exists, err := d.existsComplete(ctx)
 		if err != nil || exists {
@@ -48,6 +51,16 @@ func (Plugin) Activate(ctx context.Context, r *dysnomia.Request) error {
 		return fmt.Errorf("create database %q: %w", r.ComponentName, err)
 	}
 	return r.State.MarkActive(r.Container, r.ComponentName, r.Component)
+}
+
+// checkName refuses names that the server itself cannot cope with: it makes
+// names of files of them and later takes these for patterns, so that it does
+// not find its data any more.
+func checkName(name string) error {
+	if strings.ContainsAny(name, `[*?\`) {
+		return fmt.Errorf("create database %q: InfluxDB loses the data of databases with [, *, ? or \\ in their names: rename the component", name)
+	}
+	return nil
 }
 
 // existsComplete reports whether the database exists. One whose initialisation
@@ -154,7 +167,7 @@ func (Plugin) ShellHelp(r *dysnomia.Request) string {
 	}
 	return fmt.Sprintf(`This is a shell session for the database %s
 
-  influx -host 127.0.0.1 -port %s -database='%s'
+  influx -host 127.0.0.1 -port %s -database=%s
                 open a session of the database's client
-`, r.ComponentName, s.httpPort, strings.ReplaceAll(r.ComponentName, "'", `'\''`))
+`, r.ComponentName, s.httpPort, dysnomia.ShellQuote(r.ComponentName))
 }

@@ -228,6 +228,18 @@ func TestConformance(t *testing.T) {
 }
 
 func TestState(t *testing.T) {
+	t.Run("a name with which the server loses data is refused", func(t *testing.T) {
+		for _, name := range []string{"a[b]", "a*", "a?", `a\b`} {
+			f := fixture(t, name, nil)
+			if err := f.Run(t.Context(), dysnomia.Activate); err == nil || !strings.Contains(err.Error(), "rename the component") {
+				t.Errorf("%s: %v", name, err)
+			}
+			f.Expect("")
+			if exists(t, name) {
+				t.Errorf("database %s was created", name)
+			}
+		}
+	})
 	t.Run("restoring is exact, also under names that need quotes", func(t *testing.T) {
 		for _, name := range []string{"with-dash", "-leading", `quo"te's`, "dot.ted", "sp ace"} {
 			f := fixture(t, name, nil)
