@@ -131,9 +131,9 @@ func TestParsePropertiesIsExact(t *testing.T) {
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		value, elements := text.Draw(t, "value"), rapid.SliceOf(text).Draw(t, "elements")
-		source := "VALUE=" + shellQuote(value) + "\nLIST=("
+		source := "VALUE=" + ShellQuote(value) + "\nLIST=("
 		for _, element := range elements {
-			source += shellQuote(element) + " "
+			source += ShellQuote(element) + " "
 		}
 		properties, err := parseProperties("file", source+")", refuse)
 		if err != nil {
@@ -172,12 +172,12 @@ func FuzzParseProperties(f *testing.F) {
 				return
 			}
 			if !p.IsList() {
-				fmt.Fprintf(&again, "%s=%s\n", p.Name, shellQuote(p.Value))
+				fmt.Fprintf(&again, "%s=%s\n", p.Name, ShellQuote(p.Value))
 				continue
 			}
 			fmt.Fprintf(&again, "%s=(", p.Name)
 			for _, element := range p.List {
-				fmt.Fprintf(&again, "%s ", shellQuote(element))
+				fmt.Fprintf(&again, "%s ", ShellQuote(element))
 			}
 			again.WriteString(")\n")
 		}

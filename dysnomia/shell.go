@@ -109,26 +109,26 @@ func sessionScript(mod module, r *Request, exports map[string]string, command st
 	}
 	for _, name := range slices.Sorted(maps.Keys(exports)) {
 		if syntax.ValidName(name) {
-			fmt.Fprintf(&script, "export %s=%s\n", name, shellQuote(exports[name]))
+			fmt.Fprintf(&script, "export %s=%s\n", name, ShellQuote(exports[name]))
 		}
 	}
 	if mod.plugin == nil {
-		call := fmt.Sprintf("%s shell %s %s", shellQuote(mod.path), shellQuote(r.Component), shellQuote(r.ContainerArgument))
+		call := fmt.Sprintf("%s shell %s %s", ShellQuote(mod.path), ShellQuote(r.Component), ShellQuote(r.ContainerArgument))
 		if isShellScript(mod.path) {
 			// Modules take their type from $0, which would be bash.
-			call = fmt.Sprintf("BASH_ARGV0=%s\nsource %s\nset +e\nBASH_ARGV0=bash", shellQuote(mod.path), call)
+			call = fmt.Sprintf("BASH_ARGV0=%s\nsource %s\nset +e\nBASH_ARGV0=bash", ShellQuote(mod.path), call)
 		}
 		fmt.Fprintln(&script, call)
 	}
 	this := orDefault(mod.path, mod.identifier)
 	fmt.Fprintf(&script, "export this_dysnomia_module=%s this_component=%s this_container=%s\n",
-		shellQuote(this), shellQuote(r.Component), shellQuote(r.ContainerArgument))
+		ShellQuote(this), ShellQuote(r.Component), ShellQuote(r.ContainerArgument))
 	help := sessionHelp
 	if guide, ok := mod.plugin.(ShellGuide); ok {
 		help = guide.ShellHelp(r) + "\n" + help
 	}
 	if command == "" {
-		fmt.Fprintf(&script, "printf '%%s' %s >&2\n", shellQuote(help))
+		fmt.Fprintf(&script, "printf '%%s' %s >&2\n", ShellQuote(help))
 	}
 	script.WriteString(command)
 	text := script.String()
@@ -138,8 +138,8 @@ func sessionScript(mod module, r *Request, exports map[string]string, command st
 	return text, nil
 }
 
-// shellQuote returns a word that bash reads as the text.
-func shellQuote(text string) string {
+// ShellQuote returns a word that a shell reads as the text.
+func ShellQuote(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -50,7 +49,7 @@ func read(r *dysnomia.Request) (*service, error) {
 }
 
 func readParameters(component string) ([]string, error) {
-	files, err := filepath.Glob(filepath.Join(quoteMeta(component), "*-cygrunsrvparams"))
+	files, err := dysnomia.FilesIn(component, "*-cygrunsrvparams")
 	if err != nil {
 		return nil, err
 	}
@@ -66,11 +65,6 @@ func readParameters(component string) ([]string, error) {
 		return nil, fmt.Errorf("read the parameters of the service: %s is empty", files[0])
 	}
 	return strings.Split(text, "\n"), nil
-}
-
-// quoteMeta makes a path a pattern of itself.
-func quoteMeta(path string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
 // Activate installs the service, unless it is, starts it and waits until it

@@ -3,8 +3,6 @@ package dump
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/disnix-go/disnix/dysnomia"
@@ -40,13 +38,5 @@ func Collect(ctx context.Context, r *dysnomia.Request, drop func(context.Context
 // Timeout reads the property timeout: how many seconds a server may need to
 // become available.
 func Timeout(r *dysnomia.Request) (time.Duration, error) {
-	value := r.Properties["timeout"]
-	if value == "" {
-		return 10 * time.Second, nil
-	}
-	seconds, err := strconv.ParseUint(value, 10, 31)
-	if err != nil {
-		return 0, fmt.Errorf("read property timeout of container %q: %q is not a number of seconds", r.Container, value)
-	}
-	return time.Duration(seconds) * time.Second, nil
+	return r.Seconds("timeout", 10*time.Second)
 }

@@ -69,7 +69,7 @@ func (d *database) existsComplete(ctx context.Context) (bool, error) {
 // initialise creates the database. As long as it is not complete, another
 // empty database says so.
 func (d *database) initialise(ctx context.Context, r *dysnomia.Request) (err error) {
-	files, err := filepath.Glob(filepath.Join(escapeGlob(r.Component), "mysql-databases", "*.sql"))
+	files, err := dysnomia.FilesIn(filepath.Join(r.Component, "mysql-databases"), "*.sql")
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (Plugin) ShellHelp(r *dysnomia.Request) string {
 		command += ` --user="$mysqlUsername"`
 	}
 	if s.network == "unix" {
-		command += " --socket=" + shellQuote(s.address)
+		command += " --socket=" + dysnomia.ShellQuote(s.address)
 	} else {
 		command += ` --protocol=tcp --host=127.0.0.1 --port="$mysqlPort"`
 	}
@@ -174,5 +174,5 @@ func (Plugin) ShellHelp(r *dysnomia.Request) string {
 
   %s --database=%s
                 open a session of the database's client
-`, r.ComponentName, command, shellQuote(r.ComponentName))
+`, r.ComponentName, command, dysnomia.ShellQuote(r.ComponentName))
 }

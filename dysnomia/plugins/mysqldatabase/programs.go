@@ -147,12 +147,3 @@ func (d *database) names(ctx context.Context, query string, args ...any) (names 
 func skipVersions(line []byte) bool {
 	return bytes.HasPrefix(line, []byte(`/*M!999999\- `)) || bytes.HasPrefix(line, []byte(`/*!999999\- `))
 }
-
-// escapeGlob returns a pattern that matches only the path.
-func escapeGlob(path string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
-}
-
-func shellQuote(text string) string {
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
-}

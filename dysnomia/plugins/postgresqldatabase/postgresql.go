@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/plugins/dump"
@@ -72,7 +71,7 @@ func (d *database) existsComplete(ctx context.Context) (bool, error) {
 // initialise creates the database. As long as it is not complete, its comment
 // says so: it has it before it has its name.
 func (d *database) initialise(ctx context.Context, r *dysnomia.Request) (err error) {
-	files, err := filepath.Glob(filepath.Join(escapeGlob(r.Component), "postgresql-databases", "*.sql"))
+	files, err := dysnomia.FilesIn(filepath.Join(r.Component, "postgresql-databases"), "*.sql")
 	if err != nil {
 		return err
 	}
@@ -168,7 +167,7 @@ func (Plugin) ShellHelp(r *dysnomia.Request) string {
 		return err.Error() + "\n"
 	}
 	command := fmt.Sprintf("psql --host=%s --port=%d --username=%s --dbname=%s",
-		shellQuote(s.runtimeDir), s.port, shellQuote(s.username), shellQuote(connection(r.ComponentName)))
+		dysnomia.ShellQuote(s.runtimeDir), s.port, dysnomia.ShellQuote(s.username), dysnomia.ShellQuote(connection(r.ComponentName)))
 	if s.password != "" {
 		command = `PGPASSWORD="$postgresqlPassword" ` + command
 	}
@@ -177,13 +176,4 @@ func (Plugin) ShellHelp(r *dysnomia.Request) string {
   %s
                 open a session of the database's client; you may have to be %s
 `, r.ComponentName, command, s.username)
-}
-
-func shellQuote(text string) string {
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
-}
-
-// escapeGlob returns a pattern that matches only the path.
-func escapeGlob(path string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }

@@ -159,5 +159,5 @@ func (Plugin) ShellHelp(r *dysnomia.Request) string {
                 show its content
   svnadmin verify %[2]s
                 check it
-`, s.path, "'"+strings.ReplaceAll(s.path, "'", `'\''`)+"'")
+`, s.path, dysnomia.ShellQuote(s.path))
 }
