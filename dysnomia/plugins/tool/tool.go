@@ -68,12 +68,35 @@ func Run(ctx context.Context, r *dysnomia.Request, program string, args ...strin
 	if err != nil {
 		return "", err
 	}
-	var stdout, stderr bytes.Buffer
+	var stdout, stderr limited
 	captured := *r
 	captured.Stdout, captured.Stderr = &stdout, &stderr
 	if _, err := captured.RunProgram(ctx, dysnomia.Activate, path, args...); err != nil {
 		output := strings.TrimSpace(stdout.String() + stderr.String())
 		return stdout.String(), &Error{Program: filepath.Base(path), ExitCode: dysnomia.ExitStatus(err), Output: output, Err: err}
 	}
+	if stdout.surplus {
+		err := fmt.Errorf("it prints more than %d MiB", mostOutput>>20)
+		return "", &Error{Program: filepath.Base(path), ExitCode: 1, Err: err}
+	}
 	return stdout.String(), nil
+}
+
+// mostOutput is how much of the output of a program is kept: far more than any
+// that plugins run has to say, and little enough for the memory.
+const mostOutput = 16 << 20
+
+// limited is a buffer for the beginning of what is written to it.
+type limited struct {
+	kept    bytes.Buffer
+	surplus bool
+}
+
+func (l *limited) String() string { return l.kept.String() }
+
+func (l *limited) Write(p []byte) (int, error) {
+	part := min(len(p), mostOutput-l.kept.Len())
+	l.surplus = l.surplus || part < len(p)
+	l.kept.Write(p[:part])
+	return len(p), nil
 }

@@ -60,3 +60,15 @@ func TestRunIsInterrupted(t *testing.T) {
 		t.Errorf("error: %v", err)
 	}
 }
+
+// TestRunOfAProgramThatPrintsAndPrints: the memory is not for its output.
+func TestRunOfAProgramThatPrintsAndPrints(t *testing.T) {
+	out, err := Run(t.Context(), &dysnomia.Request{}, "head", "-c", strconv.Itoa(mostOutput+1), "/dev/zero")
+	if err == nil || out != "" || err.Error() != "head: it prints more than 16 MiB" {
+		t.Errorf("%d bytes, error: %v", len(out), err)
+	}
+	out, err = Run(t.Context(), &dysnomia.Request{}, "head", "-c", strconv.Itoa(mostOutput), "/dev/zero")
+	if err != nil || len(out) != mostOutput {
+		t.Errorf("%d bytes, error: %v", len(out), err)
+	}
+}
