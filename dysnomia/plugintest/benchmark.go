@@ -16,7 +16,8 @@ import (
 // Besides the time of an activation it reports the processor time of this
 // process (own-ms/op), which is that of the plugin and the host, and of
 // stand-ins that are goroutines; and that of all programs that were run and
-// have ended (programs-ms/op), which are stand-ins or tools of the server.
+// have ended (programs-ms/op), which are stand-ins or tools of the server. With
+// TMPDIR in memory, the share of the disk is left out.
 func Benchmark(b *testing.B, config Config, c Component) {
 	environment := append(os.Environ(), "DYSNOMIA_STATEDIR="+b.TempDir())
 	host, err := dysnomia.NewHost(environment, map[string]dysnomia.Plugin{config.Type: config.Plugin})
