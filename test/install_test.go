@@ -32,10 +32,11 @@ func TestInstall(t *testing.T) {
 		}
 	}
 	for file, want := range map[string][]string{
-		"usr/share/dbus-1/system.d/disnix.conf":         {`own="org.nixos.disnix.Disnix"`, `<policy group="disnix">`},
-		"usr/lib/systemd/system/disnix-service.service": {"BusName=org.nixos.disnix.Disnix", "\nExecStart=/usr/bin/disnix-service\n"},
-		"usr/share/dysnomia/util":                       {"determineComponentName()"},
-		"etc/init.d/disnix-service":                     {"#!/bin/sh", "/usr/bin/disnix-service"},
+		"usr/share/dbus-1/system.d/disnix.conf":            {`own="org.nixos.disnix.Disnix"`, `<policy group="disnix">`},
+		"usr/lib/systemd/system/disnix-service.service":    {"BusName=org.nixos.disnix.Disnix", "\nExecStart=/usr/bin/disnix-service\n"},
+		"usr/lib/systemd/system/disnix-webservice.service": {"\nUser=disnix-webservice\n", "\nExecStart=/usr/bin/disnix-webservice $DISNIX_WEBSERVICE_OPTIONS\n"},
+		"usr/share/dysnomia/util":                          {"determineComponentName()"},
+		"etc/init.d/disnix-service":                        {"#!/bin/sh", "/usr/bin/disnix-service"},
 	} {
 		content, err := os.ReadFile(filepath.Join(root, file))
 		if err != nil {
