@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -113,5 +114,41 @@ func TestForgedLinesInTheLog(t *testing.T) {
 	log := r.log.String()
 	if strings.Count(log, "\n") != 1 || strings.Contains(log, "root") || !strings.Contains(log, `path="/a\nlevel=INFO msg=forged"`) {
 		t.Errorf("%s", log)
+	}
+}
+
+// TestNamesThatDoNotExist checks that trying one cannot be told from trying one
+// that exists: it costs a comparison with the hash of a user, of now, and always
+// of the same.
+func TestNamesThatDoNotExist(t *testing.T) {
+	path := inDir(t, "users")[0]
+	htpasswd(t, path, "admin:secret", "bob:other")
+	p, err := newPasswords(path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	for i := range 50 {
+		name := fmt.Sprint("nobody", i)
+		hash := string(p.decoy(p.file.get(), name))
+		if hash != string(p.decoy(p.file.get(), name)) {
+			t.Errorf("%s is compared with another hash the second time", name)
+		}
+		used[hash] = true
+		for _, password := range []string{"secret", "other"} {
+			if p.check(t.Context(), name, password) {
+				t.Errorf("%s is let in with the password of a user", name)
+			}
+		}
+	}
+	if len(used) != len(p.file.get()) {
+		t.Errorf("%d hashes are compared with", len(used))
+	}
+	htpasswd(t, path, "carol:new")
+	if err := p.file.reload(); err != nil {
+		t.Fatal(err)
+	}
+	if hash := string(p.decoy(p.file.get(), "nobody")); hash != string(p.file.get()["carol"]) {
+		t.Errorf("compared with %q, which nobody has any more", hash)
 	}
 }

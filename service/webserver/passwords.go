@@ -7,10 +7,13 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -27,8 +30,6 @@ type passwords struct {
 	key  [32]byte
 	// slots bound how many passwords are checked at once.
 	slots chan struct{}
-	// decoy is compared if there is no such user, which must take as long.
-	decoy []byte
 
 	mu    sync.Mutex
 	right map[string][sha256.Size]byte // by user
@@ -38,14 +39,7 @@ func newPasswords(path string, log *slog.Logger) (*passwords, error) {
 	p := &passwords{slots: make(chan struct{}, runtime.GOMAXPROCS(0)), right: make(map[string][sha256.Size]byte)}
 	_, _ = rand.Read(p.key[:]) // it never fails
 	var err error
-	if p.file, err = watch(log, func() (map[string][]byte, error) { return readPasswords(path) }, path); err != nil {
-		return nil, err
-	}
-	cost := bcrypt.DefaultCost
-	for _, hash := range p.file.get() {
-		cost, _ = bcrypt.Cost(hash) // it was checked
-	}
-	p.decoy, err = bcrypt.GenerateFromPassword(p.key[:], cost)
+	p.file, err = watch(log, func() (map[string][]byte, error) { return readPasswords(path) }, path)
 	return p, err
 }
 
@@ -98,7 +92,8 @@ func hashKind(hash string) string {
 
 // check tells whether the password is that of the user.
 func (p *passwords) check(ctx context.Context, user, password string) bool {
-	hash, known := p.file.get()[user]
+	hashes := p.file.get()
+	hash, known := hashes[user]
 	digest := p.digest(hash, password)
 	p.mu.Lock()
 	right := p.right[user]
@@ -113,7 +108,7 @@ func (p *passwords) check(ctx context.Context, user, password string) bool {
 		return false
 	}
 	if !known {
-		hash = p.decoy
+		hash = p.decoy(hashes, user)
 	}
 	if bcrypt.CompareHashAndPassword(hash, []byte(password)) != nil || !known {
 		return false
@@ -122,6 +117,14 @@ func (p *passwords) check(ctx context.Context, user, password string) bool {
 	defer p.mu.Unlock()
 	p.right[user] = digest
 	return true
+}
+
+// decoy returns what is compared if there is no such user, so that it takes as
+// long: the hash of another one, for the same name always the same.
+func (p *passwords) decoy(hashes map[string][]byte, user string) []byte {
+	users := slices.Sorted(maps.Keys(hashes))
+	digest := p.digest(nil, user)
+	return hashes[users[binary.BigEndian.Uint64(digest[:])%uint64(len(users))]]
 }
 
 func (p *passwords) digest(hash []byte, password string) (digest [sha256.Size]byte) {
