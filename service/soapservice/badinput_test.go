@@ -159,6 +159,10 @@ func TestPaths(t *testing.T) {
 		t.Fatal(err)
 	}
 	contains(t, string(wsdl), `location="`+base+`/target1`+soapwire.ServicePath+`.DisnixWebServiceHttpSoap11Endpoint/"`)
+	published := strings.ReplaceAll(string(wsdl), base+"/target1", "http://localhost:8080")
+	if contract, err := os.ReadFile("../soapwire/DisnixWebService.wsdl"); err != nil || published != string(contract) {
+		t.Errorf("what is published is not the contract: %v", err)
+	}
 	if strings.Contains(string(wsdl), "localhost:8080") || response.Header.Get("Content-Type") != "text/xml; charset=utf-8" {
 		t.Errorf("%s", response.Header)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/disnix-go/disnix/service"
 	"github.com/disnix-go/disnix/service/soapwire"
+	"github.com/disnix-go/disnix/service/webserver"
 )
 
 // call is one operation.
@@ -168,7 +169,7 @@ func (h *Handler) explain(r *http.Request, err error) *failure {
 	}
 	var unknown *soapwire.UnknownOperationError
 	if errors.As(err, &unknown) {
-		url := "http://" + r.Host + r.URL.Path
+		url := webserver.ExchangeOf(r.Context()).BaseURL + r.URL.Path
 		action := strings.Trim(r.Header.Get("SOAPAction"), `"`)
 		text := fmt.Sprintf("The endpoint reference (EPR) for the Operation not found is %s and the WSA Action = %s. If this EPR was previously reachable, please contact the server administrator.", url, action)
 		return &failure{Fault: soapwire.Fault{Code: soapwire.Client, Text: text}, summary: unknown.Error()}

@@ -110,6 +110,8 @@ func TestReverseProxies(t *testing.T) {
 				t.Fatal(err)
 			}
 			contains(t, string(description), `location="`+proxy.url+`.`)
+			_, unknown := proxy.post(plainHeader(), strings.NewReader(envelope(`<bogus `+namespace+`/>`)))
+			contains(t, unknown, "the Operation not found is "+proxy.url+" and")
 		})
 	}
 }
