@@ -156,6 +156,8 @@ func (x *exchange) stream(r *http.Request, encoder *soapwire.Encoder, request an
 	body, writer := io.Pipe()
 	r.Body = body
 	r.ContentLength = -1
+	// net/http waits for the body, of which nothing more may come.
+	context.AfterFunc(x.ctx, func() { _ = body.CloseWithError(context.Cause(x.ctx)) })
 	go func() {
 		err := x.encode(&sentBytes{writer, x}, encoder, request)
 		if err != nil && !errors.Is(err, io.ErrClosedPipe) {

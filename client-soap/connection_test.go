@@ -258,6 +258,46 @@ func TestCancelledTransfers(t *testing.T) {
 	}
 }
 
+// TestCancelOfAStalledUpload cancels an upload from which nothing more comes, as
+// from the standard input: it ends all the same.
+func TestCancelOfAStalledUpload(t *testing.T) {
+	root := nixtest.Store(t)
+	closure := exported(t, root, strings.Repeat("0123456789abcdef", 1<<18))
+	temporary(t)
+	for name, wrap := range map[string]func(testing.TB, string) string{
+		"this service":           func(_ testing.TB, url string) string { return url },
+		"that of the original's": asOriginal,
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := dial(t, wrap(t, serve(t, toThisMachine(t))))
+			reason := errors.New("interrupted")
+			ctx, cancel := context.WithCancelCause(t.Context())
+			stalled, goOn := make(chan struct{}), make(chan struct{})
+			defer close(goOn)
+			rest := readFunc(func([]byte) (int, error) {
+				close(stalled)
+				<-goOn
+				return 0, io.ErrUnexpectedEOF
+			})
+			failed := make(chan error, 1)
+			go func() {
+				_, err := client.ImportClosure(ctx, io.MultiReader(io.LimitReader(closure(), 1<<20), rest))
+				failed <- err
+			}()
+			<-stalled
+			cancel(reason)
+			select {
+			case err := <-failed:
+				if !errors.Is(err, reason) {
+					t.Errorf("error %v", err)
+				}
+			case <-time.After(30 * time.Second):
+				t.Error("it goes on")
+			}
+		})
+	}
+}
+
 type readFunc func([]byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }
