@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/plugintest"
@@ -310,8 +311,16 @@ func TestCancellation(t *testing.T) {
 
 func TestProgramThatDoesNotStop(t *testing.T) {
 	s := own(t)
-	f := fixture(t, s, component(t, s, "command=sh -c 'trap \"\" TERM; while :; do sleep 1; done'\nstartsecs=0\nstopwaitsecs=600\n"))
+	stubborn := filepath.Join(t.TempDir(), "stubborn")
+	f := fixture(t, s, component(t, s, "command=sh -c 'trap \"\" TERM; : > "+stubborn+"; while :; do sleep 1; done'\nstartsecs=0\nstopwaitsecs=600\n"))
 	f.Do(dysnomia.Activate)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(stubborn); err == nil {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
 	f.Properties["stopTimeout"] = "0"
 	if err := f.Run(t.Context(), dysnomia.Deactivate); err == nil || !strings.Contains(err.Error(), "STOPPING") {
 		t.Errorf("error: %v", err)
