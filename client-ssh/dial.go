@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -160,8 +161,8 @@ func open(ctx context.Context, s *settings, via *ssh.Client, address string) (ne
 	default:
 		conn, err = via.DialContext(ctx, "tcp", address)
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		<-ctx.Done() // the dialer looks at the clock itself
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+		<-ctx.Done() // the dialer and the connection look at the clock themselves
 	}
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
