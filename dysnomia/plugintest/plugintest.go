@@ -53,19 +53,25 @@ func NewComponent(t testing.TB, container string, properties, files map[string]s
 		t.Fatal(err)
 	}
 	for name, content := range files {
-		file := filepath.Join(path, name)
-		mode := os.FileMode(0o644)
-		if strings.HasPrefix(content, "#!") {
-			mode = 0o755
-		}
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(content), mode); err != nil {
-			t.Fatal(err)
-		}
+		WriteFile(t, filepath.Join(path, name), content)
 	}
 	return Component{Path: path, Container: container, Properties: properties}
+}
+
+// WriteFile writes a file, and makes the directories that lead to it. It is
+// executable if it begins with #!.
+func WriteFile(t testing.TB, path, content string) {
+	t.Helper()
+	mode := os.FileMode(0o644)
+	if strings.HasPrefix(content, "#!") {
+		mode = 0o755
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), mode); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Fixture is one component under test, with a state directory of its own.

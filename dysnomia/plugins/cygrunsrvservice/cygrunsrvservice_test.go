@@ -33,21 +33,11 @@ esac
 func component(t testing.TB) plugintest.Component {
 	t.Helper()
 	world, path := t.TempDir(), filepath.Join(t.TempDir(), "component [1]")
-	write(t, filepath.Join(world, "cygrunsrv"), cygrunsrv)
-	write(t, filepath.Join(path, "nix-process-web-cygrunsrvparams"), "--path\n/bin/web\n--args\n-D 'a b' $HOME\n")
+	plugintest.WriteFile(t, filepath.Join(world, "cygrunsrv"), cygrunsrv)
+	plugintest.WriteFile(t, filepath.Join(path, "nix-process-web-cygrunsrvparams"), "--path\n/bin/web\n--args\n-D 'a b' $HOME\n")
 	return plugintest.Component{Path: path, Container: "cygrunsrv-service", Properties: map[string]string{
 		"world": world, "cygrunsrv": filepath.Join(world, "cygrunsrv"), "timeout": "0", "stopTimeout": "0",
 	}}
-}
-
-func write(t testing.TB, path, content string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // in returns the content of a file of the stand-in, nothing if there is none.
@@ -62,7 +52,7 @@ var config = plugintest.Config{
 	New:    func(t *testing.T) plugintest.Component { return component(t) },
 	Broken: func(t *testing.T) plugintest.Component {
 		c := component(t)
-		write(t, filepath.Join(c.Properties["world"], "starts-as"), "Stopped\n")
+		plugintest.WriteFile(t, filepath.Join(c.Properties["world"], "starts-as"), "Stopped\n")
 		return c
 	},
 	Running: func(_ *testing.T, c plugintest.Component) bool { return in(c, "service") == "Running" },
@@ -85,7 +75,7 @@ func TestCalls(t *testing.T) {
 func TestRoughEdge_modules12(t *testing.T) {
 	t.Run("modules 12: a service that is installed is started, not installed again", func(t *testing.T) {
 		f := plugintest.NewFixture(t, config, component(t))
-		write(t, filepath.Join(f.Properties["world"], "service"), "Stopped\n")
+		plugintest.WriteFile(t, filepath.Join(f.Properties["world"], "service"), "Stopped\n")
 		f.Do(dysnomia.Activate, dysnomia.Activate)
 		f.Expect("active")
 		if strings.Contains(in(f.Component, "log"), "--install") {
@@ -104,7 +94,7 @@ func TestRoughEdge_modules12(t *testing.T) {
 	for _, action := range []string{"--install", "--start", "--query"} {
 		t.Run("modules 12: a failure of cygrunsrv "+action+" is one", func(t *testing.T) {
 			f := plugintest.NewFixture(t, config, component(t))
-			write(t, filepath.Join(f.Properties["world"], "fail"+action), "")
+			plugintest.WriteFile(t, filepath.Join(f.Properties["world"], "fail"+action), "")
 			if err := f.Run(t.Context(), dysnomia.Activate); err == nil || !strings.Contains(err.Error(), "Win32 error 1053") {
 				t.Errorf("error: %v", err)
 			}
@@ -114,7 +104,7 @@ func TestRoughEdge_modules12(t *testing.T) {
 	t.Run("modules 12: a service that does not stop stays active", func(t *testing.T) {
 		f := plugintest.NewFixture(t, config, component(t))
 		f.Do(dysnomia.Activate)
-		write(t, filepath.Join(f.Properties["world"], "stops-as"), "Stop Pending\n")
+		plugintest.WriteFile(t, filepath.Join(f.Properties["world"], "stops-as"), "Stop Pending\n")
 		if err := f.Run(t.Context(), dysnomia.Deactivate); err == nil || !strings.Contains(err.Error(), "Stop Pending") {
 			t.Errorf("error: %v", err)
 		}
@@ -175,7 +165,7 @@ func TestNameThatLooksLikeAnOption(t *testing.T) {
 
 func TestCancellation(t *testing.T) {
 	f := plugintest.NewFixture(t, config, component(t))
-	write(t, filepath.Join(f.Properties["world"], "starts-as"), "Start Pending\n")
+	plugintest.WriteFile(t, filepath.Join(f.Properties["world"], "starts-as"), "Start Pending\n")
 	f.Properties["timeout"] = "600"
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stop := errors.New("stop")

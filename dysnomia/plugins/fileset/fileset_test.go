@@ -21,7 +21,7 @@ var config = plugintest.Config{
 	},
 	Broken: func(t *testing.T) plugintest.Component {
 		c := component(t, "symlink /nix/store/x/logo.png\ntarget ok\nsymlink /nix/store/x/index.html\ntarget blocked\n")
-		put(t, filepath.Join(c.Properties["targetDir"], "blocked"), "a file")
+		plugintest.WriteFile(t, filepath.Join(c.Properties["targetDir"], "blocked"), "a file")
 		return c
 	},
 	Running: func(_ *testing.T, c plugintest.Component) bool {
@@ -29,7 +29,7 @@ var config = plugintest.Config{
 		return err == nil
 	},
 	Write: func(t *testing.T, c plugintest.Component, text string) {
-		put(t, filepath.Join(c.Properties["targetDir"], "var/lib/my data/state"), text)
+		plugintest.WriteFile(t, filepath.Join(c.Properties["targetDir"], "var/lib/my data/state"), text)
 	},
 	Read: func(_ *testing.T, c plugintest.Component) string {
 		content, _ := os.ReadFile(filepath.Join(c.Properties["targetDir"], "var/lib/my data/state"))
@@ -41,16 +41,6 @@ func component(t *testing.T, list string) plugintest.Component {
 	t.Helper()
 	return plugintest.NewComponent(t, "www", map[string]string{"targetDir": filepath.Join(t.TempDir(), "target")},
 		map[string]string{".dysnomia-fileset": list})
-}
-
-func put(t *testing.T, path, content string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func must(t *testing.T, err error) {
@@ -104,7 +94,7 @@ func TestOwner(t *testing.T) {
 	f, target := fixture(t, "mkdir files\n")
 	f.Properties["filesetOwner"] = "daemon:12345"
 	f.Do(dysnomia.Activate)
-	put(t, filepath.Join(target, "files/x"), "x")
+	plugintest.WriteFile(t, filepath.Join(target, "files/x"), "x")
 	f.Do(dysnomia.Snapshot, dysnomia.Restore)
 	for _, name := range []string{"files", "files/x"} {
 		info, err := os.Stat(filepath.Join(target, name))
@@ -122,7 +112,7 @@ func TestOwner(t *testing.T) {
 func TestTargetDirectoryFromTheComponent(t *testing.T) {
 	f, target := fixture(t, "mkdir files\n")
 	delete(f.Properties, "targetDir")
-	put(t, filepath.Join(f.Path, ".dysnomia-targetdir"), target+"\n")
+	plugintest.WriteFile(t, filepath.Join(f.Path, ".dysnomia-targetdir"), target+"\n")
 	f.Do(dysnomia.Activate)
 	if info, err := os.Stat(filepath.Join(target, "files")); err != nil || !info.IsDir() {
 		t.Error(err)
@@ -186,8 +176,8 @@ func TestRoughEdge_modules5(t *testing.T) {
 	t.Run("modules 5: equal content has an equal id, whenever and by whom it was made", func(t *testing.T) {
 		one, target := fixture(t, "mkdir files\n")
 		one.Do(dysnomia.Activate)
-		put(t, filepath.Join(target, "files/a"), "1")
-		put(t, filepath.Join(target, "files/b/c"), "2")
+		plugintest.WriteFile(t, filepath.Join(target, "files/a"), "1")
+		plugintest.WriteFile(t, filepath.Join(target, "files/b/c"), "2")
 		one.Do(dysnomia.Snapshot)
 		id := filepath.Base(latest(t, one))
 
@@ -198,8 +188,8 @@ func TestRoughEdge_modules5(t *testing.T) {
 		one.Do(dysnomia.Snapshot, dysnomia.Restore, dysnomia.Snapshot)
 
 		two, target := fixture(t, "mkdir files\n")
-		put(t, filepath.Join(target, "files/b/c"), "2")
-		put(t, filepath.Join(target, "files/a"), "1")
+		plugintest.WriteFile(t, filepath.Join(target, "files/b/c"), "2")
+		plugintest.WriteFile(t, filepath.Join(target, "files/a"), "1")
 		two.Do(dysnomia.Activate, dysnomia.Snapshot)
 		for name, f := range map[string]*plugintest.Fixture{"later": one, "elsewhere": two} {
 			history, err := f.State.QueryAll("", "")
@@ -219,12 +209,12 @@ func TestRoughEdge_modules5(t *testing.T) {
 	t.Run("modules 5: nothing is left in the target directory", func(t *testing.T) {
 		f, target := fixture(t, "mkdir files\n")
 		f.Do(dysnomia.Activate)
-		put(t, filepath.Join(target, "files/x"), "x")
+		plugintest.WriteFile(t, filepath.Join(target, "files/x"), "x")
 		f.Do(dysnomia.Snapshot, dysnomia.Restore)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_ = f.Run(ctx, dysnomia.Snapshot)
-		put(t, filepath.Join(latest(t, f), stateFile), "damaged")
+		plugintest.WriteFile(t, filepath.Join(latest(t, f), stateFile), "damaged")
 		if err := f.Run(t.Context(), dysnomia.Restore); err == nil {
 			t.Error("a damaged snapshot was restored")
 		}
@@ -240,10 +230,10 @@ func TestRoughEdge_modules5(t *testing.T) {
 	t.Run("modules 5: files since the snapshot disappear, links of the fileset stay", func(t *testing.T) {
 		f, target := fixture(t, "mkdir files\nsymlink /nix/store/x/a\ntarget files\n")
 		f.Do(dysnomia.Activate)
-		put(t, filepath.Join(target, "files/old"), "x")
+		plugintest.WriteFile(t, filepath.Join(target, "files/old"), "x")
 		must(t, os.Symlink("/etc/passwd", filepath.Join(target, "files/own")))
 		f.Do(dysnomia.Snapshot)
-		put(t, filepath.Join(target, "files/new"), "x")
+		plugintest.WriteFile(t, filepath.Join(target, "files/new"), "x")
 		f.Do(dysnomia.Restore)
 		names := map[string]bool{}
 		entries, err := os.ReadDir(filepath.Join(target, "files"))
@@ -271,7 +261,7 @@ func TestRoughEdge_modules29_14_linksOfOthersStay(t *testing.T) {
 
 func TestNothingLeavesTheTargetDirectory(t *testing.T) {
 	outside := t.TempDir()
-	put(t, filepath.Join(outside, "precious"), "x")
+	plugintest.WriteFile(t, filepath.Join(outside, "precious"), "x")
 	f, target := fixture(t, "mkdir way/files\nsymlink /nix/store/x/a\ntarget way\n")
 	must(t, os.MkdirAll(target, 0o755))
 	must(t, os.Symlink(outside, filepath.Join(target, "way")))

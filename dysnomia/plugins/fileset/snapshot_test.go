@@ -18,7 +18,7 @@ func TestArchivesAreThoseOfTar(t *testing.T) {
 	t.Run("tar reads ours", func(t *testing.T) {
 		f, target := fixture(t, "mkdir my files\n")
 		f.Do(dysnomia.Activate)
-		put(t, filepath.Join(target, "my files/a b/c"), strings.Repeat("hello ", 100000))
+		plugintest.WriteFile(t, filepath.Join(target, "my files/a b/c"), strings.Repeat("hello ", 100000))
 		must(t, os.Chmod(filepath.Join(target, "my files/a b/c"), 0o640))
 		f.Do(dysnomia.Snapshot)
 		info, err := os.Stat(filepath.Join(latest(t, f), stateFile))
@@ -40,10 +40,10 @@ func TestArchivesAreThoseOfTar(t *testing.T) {
 		f, target := fixture(t, "mkdir files\nmkdir more\n")
 		f.Do(dysnomia.Activate)
 		source := t.TempDir()
-		put(t, filepath.Join(source, "files/sub/x"), "restored")
+		plugintest.WriteFile(t, filepath.Join(source, "files/sub/x"), "restored")
 		must(t, os.Link(filepath.Join(source, "files/sub/x"), filepath.Join(source, "files/hard")))
 		must(t, os.Symlink("sub/x", filepath.Join(source, "files/soft")))
-		put(t, filepath.Join(source, "gone/x"), "x")
+		plugintest.WriteFile(t, filepath.Join(source, "gone/x"), "x")
 		snapshot := filepath.Join(t.TempDir(), "0123abcd")
 		must(t, os.Mkdir(snapshot, 0o755))
 		out, err := exec.Command("tar", "cJf", filepath.Join(snapshot, stateFile), "-C", source, "files", "gone").CombinedOutput()
@@ -51,7 +51,7 @@ func TestArchivesAreThoseOfTar(t *testing.T) {
 			t.Fatalf("%v: %s", err, out)
 		}
 		must(t, f.State.Import(t.Context(), f.Container, f.Name(), snapshot))
-		put(t, filepath.Join(target, "more/kept"), "x")
+		plugintest.WriteFile(t, filepath.Join(target, "more/kept"), "x")
 		f.Do(dysnomia.Restore)
 		for _, name := range []string{"sub/x", "hard", "soft"} {
 			if content, _ := os.ReadFile(filepath.Join(target, "files", name)); string(content) != "restored" {
@@ -74,9 +74,9 @@ func TestKilledRestoreLosesNothing(t *testing.T) {
 		f, target := fixture(t, "mkdir var/files\nmkdir more\n")
 		f.Do(dysnomia.Activate)
 		state = filepath.Join(target, "var/files/state")
-		put(t, state, "snapshot")
+		plugintest.WriteFile(t, state, "snapshot")
 		f.Do(dysnomia.Snapshot)
-		put(t, state, "only here")
+		plugintest.WriteFile(t, state, "only here")
 		aside := filepath.Join(target, ".dysnomia-restore-"+f.Name())
 		must(t, os.MkdirAll(filepath.Join(aside, "new"), 0o700))
 		must(t, os.MkdirAll(filepath.Join(aside, "old/var"), 0o700))
@@ -125,7 +125,7 @@ func TestSpecialFilesAreLeftOut(t *testing.T) {
 func TestCancelledSnapshotLeavesNothing(t *testing.T) {
 	f, target := fixture(t, "mkdir files\n")
 	f.Do(dysnomia.Activate)
-	put(t, filepath.Join(target, "files/x"), "x")
+	plugintest.WriteFile(t, filepath.Join(target, "files/x"), "x")
 	stop := errors.New("stop")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(stop)

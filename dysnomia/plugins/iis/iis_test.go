@@ -30,24 +30,14 @@ case "$2" in "-dest:iisApp=Default Web Site/component") rm -rf "$iisWwwRoot/comp
 func component(t testing.TB) plugintest.Component {
 	t.Helper()
 	world, path := t.TempDir(), filepath.Join(t.TempDir(), "component")
-	write(t, filepath.Join(world, "msdeploy"), msdeploy)
-	write(t, filepath.Join(path, "Package/shop.deploy.cmd"), script)
-	write(t, filepath.Join(path, "Package/PackageTmp/Default.aspx"), "page")
-	write(t, filepath.Join(path, "Package/PackageTmp/bin/shop.dll"), "library")
-	write(t, filepath.Join(path, "Package/PackageTmp/Web.config"), "developer")
+	plugintest.WriteFile(t, filepath.Join(world, "msdeploy"), msdeploy)
+	plugintest.WriteFile(t, filepath.Join(path, "Package/shop.deploy.cmd"), script)
+	plugintest.WriteFile(t, filepath.Join(path, "Package/PackageTmp/Default.aspx"), "page")
+	plugintest.WriteFile(t, filepath.Join(path, "Package/PackageTmp/bin/shop.dll"), "library")
+	plugintest.WriteFile(t, filepath.Join(path, "Package/PackageTmp/Web.config"), "developer")
 	return plugintest.Component{Path: path, Container: "iis-webapplication", Properties: map[string]string{
 		"world": world, "msdeploy": filepath.Join(world, "msdeploy"), "iisWwwRoot": filepath.Join(world, "www root"),
 	}}
-}
-
-func write(t testing.TB, path, content string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // deployed returns the content of a file of the application.
@@ -62,7 +52,7 @@ var config = plugintest.Config{
 	New:    func(t *testing.T) plugintest.Component { return component(t) },
 	Broken: func(t *testing.T) plugintest.Component {
 		c := component(t)
-		write(t, filepath.Join(c.Properties["world"], "refuse"), "")
+		plugintest.WriteFile(t, filepath.Join(c.Properties["world"], "refuse"), "")
 		return c
 	},
 	Running: func(_ *testing.T, c plugintest.Component) bool { return deployed(c, "Web.config") != "" },
@@ -78,7 +68,7 @@ func TestFiles(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
-	write(t, filepath.Join(f.Path, "Package/PackageTmp/Default.aspx"), "new page")
+	plugintest.WriteFile(t, filepath.Join(f.Path, "Package/PackageTmp/Default.aspx"), "new page")
 	f.Do(dysnomia.Activate)
 	if got := deployed(f.Component, "Default.aspx"); got != "new page" {
 		t.Errorf("after another activation: %q", got)
@@ -101,7 +91,7 @@ func TestRoughEdge_modules15(t *testing.T) {
 	t.Run("modules 15: a repeated deactivation does nothing", func(t *testing.T) {
 		f := plugintest.NewFixture(t, config, component(t))
 		f.Do(dysnomia.Activate, dysnomia.Deactivate)
-		write(t, filepath.Join(f.Properties["world"], "refuse-delete"), "")
+		plugintest.WriteFile(t, filepath.Join(f.Properties["world"], "refuse-delete"), "")
 		f.Do(dysnomia.Deactivate)
 		f.Expect("")
 	})
@@ -109,16 +99,22 @@ func TestRoughEdge_modules15(t *testing.T) {
 
 func TestFaults(t *testing.T) {
 	for want, spoil := range map[string]func(c plugintest.Component){
-		"iisWwwRoot is not set":          func(c plugintest.Component) { delete(c.Properties, "iisWwwRoot") },
-		"not an absolute path":           func(c plugintest.Component) { c.Properties["iisWwwRoot"] = "www" },
-		"the site is locked":             func(c plugintest.Component) { write(t, filepath.Join(c.Properties["world"], "refuse"), "") },
-		"there are 2 files *.deploy.cmd": func(c plugintest.Component) { write(t, filepath.Join(c.Path, "Package/other.deploy.cmd"), "") },
+		"iisWwwRoot is not set": func(c plugintest.Component) { delete(c.Properties, "iisWwwRoot") },
+		"not an absolute path":  func(c plugintest.Component) { c.Properties["iisWwwRoot"] = "www" },
+		"the site is locked": func(c plugintest.Component) {
+			plugintest.WriteFile(t, filepath.Join(c.Properties["world"], "refuse"), "")
+		},
+		"there are 2 files *.deploy.cmd": func(c plugintest.Component) {
+			plugintest.WriteFile(t, filepath.Join(c.Path, "Package/other.deploy.cmd"), "")
+		},
 		"there are 0 files *.deploy.cmd": func(c plugintest.Component) { _ = os.Remove(filepath.Join(c.Path, "Package/shop.deploy.cmd")) },
 		"find the deployment script":     func(c plugintest.Component) { _ = os.RemoveAll(filepath.Join(c.Path, "Package")) },
-		"bin: not a directory":           func(c plugintest.Component) { write(t, filepath.Join(c.Properties["iisWwwRoot"], "component/bin"), "") },
+		"bin: not a directory": func(c plugintest.Component) {
+			plugintest.WriteFile(t, filepath.Join(c.Properties["iisWwwRoot"], "component/bin"), "")
+		},
 		"undo the deployment: undeploy": func(c plugintest.Component) {
-			write(t, filepath.Join(c.Properties["world"], "refuse"), "")
-			write(t, filepath.Join(c.Properties["world"], "refuse-delete"), "")
+			plugintest.WriteFile(t, filepath.Join(c.Properties["world"], "refuse"), "")
+			plugintest.WriteFile(t, filepath.Join(c.Properties["world"], "refuse-delete"), "")
 		},
 	} {
 		t.Run(want, func(t *testing.T) {
@@ -137,7 +133,7 @@ func TestFaults(t *testing.T) {
 	t.Run("what cannot be undeployed stays active", func(t *testing.T) {
 		f := plugintest.NewFixture(t, config, component(t))
 		f.Do(dysnomia.Activate)
-		write(t, filepath.Join(f.Properties["world"], "refuse-delete"), "")
+		plugintest.WriteFile(t, filepath.Join(f.Properties["world"], "refuse-delete"), "")
 		if err := f.Run(t.Context(), dysnomia.Deactivate); err == nil || !strings.Contains(err.Error(), "in use") {
 			t.Errorf("error: %v", err)
 		}

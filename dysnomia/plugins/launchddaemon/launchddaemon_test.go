@@ -47,21 +47,11 @@ const list = `<?xml version="1.0" encoding="UTF-8"?>
 func component(t testing.TB) plugintest.Component {
 	t.Helper()
 	world, path := t.TempDir(), filepath.Join(t.TempDir(), "component")
-	write(t, filepath.Join(world, "launchctl"), launchctl)
-	write(t, filepath.Join(path, "Library/LaunchDaemons/org.nixos.web.plist"), strings.Replace(list, "KEEP", "true", 1))
+	plugintest.WriteFile(t, filepath.Join(world, "launchctl"), launchctl)
+	plugintest.WriteFile(t, filepath.Join(path, "Library/LaunchDaemons/org.nixos.web.plist"), strings.Replace(list, "KEEP", "true", 1))
 	return plugintest.Component{Path: path, Container: "launchd-daemon", Properties: map[string]string{
 		"world": world, "launchctl": filepath.Join(world, "launchctl"), "launchdTargetDir": filepath.Join(world, "LaunchDaemons"), "timeout": "0", "stopTimeout": "0",
 	}}
-}
-
-func write(t testing.TB, path, content string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // in returns the content of a file of the stand-in, nothing if there is none.
@@ -76,7 +66,7 @@ var config = plugintest.Config{
 	New:    func(t *testing.T) plugintest.Component { return component(t) },
 	Broken: func(t *testing.T) plugintest.Component {
 		c := component(t)
-		write(t, filepath.Join(c.Properties["world"], "starts-as"), "waiting 78: EX_CONFIG\n")
+		plugintest.WriteFile(t, filepath.Join(c.Properties["world"], "starts-as"), "waiting 78: EX_CONFIG\n")
 		return c
 	},
 	Running: func(_ *testing.T, c plugintest.Component) bool { return in(c, "org.nixos.web") == "running" },
@@ -128,20 +118,20 @@ func TestRoughEdge_modules11(t *testing.T) {
 	})
 	t.Run("modules 11: a daemon that never runs is a failure", func(t *testing.T) {
 		f := plugintest.NewFixture(t, config, component(t))
-		write(t, filepath.Join(f.Properties["world"], "starts-as"), "waiting\n")
+		plugintest.WriteFile(t, filepath.Join(f.Properties["world"], "starts-as"), "waiting\n")
 		fails(t, f, "within 0s: it is waiting")
 	})
 	for _, call := range []string{"enable", "bootstrap", "kickstart", "print"} {
 		t.Run("modules 11: a failure of launchctl "+call+" is one", func(t *testing.T) {
 			f := plugintest.NewFixture(t, config, component(t))
-			write(t, filepath.Join(f.Properties["world"], "fail-"+call), "")
+			plugintest.WriteFile(t, filepath.Join(f.Properties["world"], "fail-"+call), "")
 			fails(t, f, call+" failed: 5: Input/output error")
 		})
 	}
 	t.Run("modules 11: a daemon that is not unloaded stays active", func(t *testing.T) {
 		f := plugintest.NewFixture(t, config, component(t))
 		f.Do(dysnomia.Activate)
-		write(t, filepath.Join(f.Properties["world"], "stays"), "")
+		plugintest.WriteFile(t, filepath.Join(f.Properties["world"], "stays"), "")
 		if err := f.Run(t.Context(), dysnomia.Deactivate); err == nil || !strings.Contains(err.Error(), "Boot-out failed") {
 			t.Errorf("error: %v", err)
 		}
@@ -149,14 +139,14 @@ func TestRoughEdge_modules11(t *testing.T) {
 	})
 	t.Run("modules 11: a daemon that need not stay alive may end", func(t *testing.T) {
 		f := plugintest.NewFixture(t, config, component(t))
-		write(t, filepath.Join(f.Path, "Library/LaunchDaemons/org.nixos.web.plist"), strings.Replace(list, "KEEP", "false", 1))
-		write(t, filepath.Join(f.Properties["world"], "starts-as"), "waiting 0\n")
+		plugintest.WriteFile(t, filepath.Join(f.Path, "Library/LaunchDaemons/org.nixos.web.plist"), strings.Replace(list, "KEEP", "false", 1))
+		plugintest.WriteFile(t, filepath.Join(f.Properties["world"], "starts-as"), "waiting 0\n")
 		f.Do(dysnomia.Activate)
 	})
 	t.Run("modules 11: the file of another component is not touched", func(t *testing.T) {
 		f := plugintest.NewFixture(t, config, component(t))
 		theirs := filepath.Join(f.Properties["launchdTargetDir"], "org.nixos.web.plist")
-		write(t, theirs, "theirs")
+		plugintest.WriteFile(t, theirs, "theirs")
 		if err := f.Run(t.Context(), dysnomia.Activate); err == nil || !strings.Contains(err.Error(), theirs) {
 			t.Errorf("error: %v", err)
 		}
@@ -173,7 +163,7 @@ func TestBadComponents(t *testing.T) {
 		strings.NewReplacer("org.nixos.web", "a/b", "KEEP", "true").Replace(list): `"a/b" is not a name`,
 	} {
 		f := plugintest.NewFixture(t, config, component(t))
-		write(t, filepath.Join(f.Path, "Library/LaunchDaemons/org.nixos.web.plist"), content)
+		plugintest.WriteFile(t, filepath.Join(f.Path, "Library/LaunchDaemons/org.nixos.web.plist"), content)
 		fails(t, f, want)
 	}
 	f := plugintest.NewFixture(t, config, component(t))
@@ -183,7 +173,7 @@ func TestBadComponents(t *testing.T) {
 
 func TestCancellation(t *testing.T) {
 	f := plugintest.NewFixture(t, config, component(t))
-	write(t, filepath.Join(f.Properties["world"], "starts-as"), "waiting\n")
+	plugintest.WriteFile(t, filepath.Join(f.Properties["world"], "starts-as"), "waiting\n")
 	f.Properties["timeout"] = "600"
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stop := errors.New("stop")

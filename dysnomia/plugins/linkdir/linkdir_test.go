@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/disnix-go/disnix/dysnomia"
+	"github.com/disnix-go/disnix/dysnomia/plugintest"
 )
 
 // request makes a component with two files in conf/ and a state directory of
@@ -15,23 +16,13 @@ import (
 func request(t testing.TB, name string, other *dysnomia.Request) *dysnomia.Request {
 	t.Helper()
 	component := filepath.Join(t.TempDir(), name)
-	write(t, filepath.Join(component, "conf", "a"), "a of "+name)
-	write(t, filepath.Join(component, "conf", "b"), "b of "+name)
+	plugintest.WriteFile(t, filepath.Join(component, "conf", "a"), "a of "+name)
+	plugintest.WriteFile(t, filepath.Join(component, "conf", "b"), "b of "+name)
 	r := &dysnomia.Request{Component: component, ComponentName: name, Container: "box", State: &dysnomia.State{Dir: t.TempDir()}}
 	if other != nil {
 		r.State = other.State
 	}
 	return r
-}
-
-func write(t testing.TB, path, content string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func entries(t testing.TB, r *dysnomia.Request, dir string) []Entry {
@@ -147,7 +138,7 @@ func TestAnotherVersionIsReplaced(t *testing.T) {
 			list[0].Copy = copies
 			install(t, old, list)
 			next := request(t, "app", old)
-			write(t, filepath.Join(next.Component, "conf", "a"), "new")
+			plugintest.WriteFile(t, filepath.Join(next.Component, "conf", "a"), "new")
 			newList := entries(t, next, dir)[:1]
 			newList[0].Copy = copies
 			install(t, next, newList)
@@ -200,7 +191,7 @@ func TestNothingIsChangedWhenSomethingIsInTheWay(t *testing.T) {
 
 func TestTargetThatCannotBeMade(t *testing.T) {
 	r, dir := request(t, "app", nil), t.TempDir()
-	write(t, filepath.Join(dir, "file"), "")
+	plugintest.WriteFile(t, filepath.Join(dir, "file"), "")
 	list := entries(t, r, filepath.Join(dir, "file", "target"))
 	if err := Install(r, list); err == nil || !strings.Contains(err.Error(), list[0].Path) {
 		t.Errorf("error: %v", err)
@@ -263,7 +254,7 @@ func TestRoughEdge_modules29(t *testing.T) {
 		if err := os.Remove(list[0].Path); err != nil {
 			t.Fatal(err)
 		}
-		write(t, list[0].Path, "by hand")
+		plugintest.WriteFile(t, list[0].Path, "by hand")
 		removeInstalled(t, r, list)
 		expect(t, dir, "a=by hand")
 	})

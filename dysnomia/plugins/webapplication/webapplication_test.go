@@ -20,7 +20,7 @@ func config(module string) plugintest.Config {
 		},
 		Broken: func(t *testing.T) plugintest.Component {
 			c := component(t, map[string]string{"webapps/a": "", "webapps/b": ""})
-			put(t, filepath.Join(c.Properties["documentRoot"], "b"), "by hand")
+			plugintest.WriteFile(t, filepath.Join(c.Properties["documentRoot"], "b"), "by hand")
 			return c
 		},
 		Running: func(_ *testing.T, c plugintest.Component) bool {
@@ -44,7 +44,7 @@ func filesetConfig(module string) plugintest.Config {
 		_, err := os.Readlink(filepath.Join(c.Properties["documentRoot"], "hostname"))
 		return err == nil
 	}
-	c.Write = func(t *testing.T, c plugintest.Component, text string) { put(t, upload(c), text) }
+	c.Write = func(t *testing.T, c plugintest.Component, text string) { plugintest.WriteFile(t, upload(c), text) }
 	c.Read = func(_ *testing.T, c plugintest.Component) string { return content(upload(c)) }
 	return c
 }
@@ -61,16 +61,6 @@ func content(path string) string {
 func component(t *testing.T, files map[string]string) plugintest.Component {
 	t.Helper()
 	return plugintest.NewComponent(t, "www", map[string]string{"documentRoot": filepath.Join(t.TempDir(), "root")}, files)
-}
-
-func put(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestConformance(t *testing.T) {
@@ -121,7 +111,7 @@ func former(t *testing.T) (f *plugintest.Fixture, module string) {
 	f = plugintest.NewFixture(t, filesetConfig(module), component(t, map[string]string{".dysnomia-fileset": list}))
 	f.Container = module
 	f.Do(dysnomia.Activate)
-	put(t, upload(f.Component), "of the original")
+	plugintest.WriteFile(t, upload(f.Component), "of the original")
 	f.Do(dysnomia.Snapshot)
 	// Its markers are empty.
 	if err := os.Truncate(filepath.Join(f.State.Dir, "activated", module, f.Name()), 0); err != nil {
@@ -191,14 +181,14 @@ func TestRoughEdge_modules29(t *testing.T) {
 	t.Run("modules 29, item 11: its snapshots are restored", func(t *testing.T) {
 		f, _ := former(t)
 		f.Do(dysnomia.Deactivate, dysnomia.Activate)
-		put(t, upload(f.Component), "lost")
+		plugintest.WriteFile(t, upload(f.Component), "lost")
 		f.Do(dysnomia.Restore)
 		if got := content(upload(f.Component)); got != "of the original" {
 			t.Errorf("state: %q", got)
 		}
-		put(t, upload(f.Component), "newer")
+		plugintest.WriteFile(t, upload(f.Component), "newer")
 		f.Do(dysnomia.Snapshot)
-		put(t, upload(f.Component), "lost")
+		plugintest.WriteFile(t, upload(f.Component), "lost")
 		f.Do(dysnomia.Restore)
 		if got := content(upload(f.Component)); got != "newer" {
 			t.Errorf("state: %q", got)
@@ -209,7 +199,7 @@ func TestRoughEdge_modules29(t *testing.T) {
 		first := plugintest.NewFixture(t, filesetConfig(module), component(t, map[string]string{".dysnomia-fileset": list}))
 		first.Container = module
 		first.Do(dysnomia.Activate)
-		put(t, upload(first.Component), "first")
+		plugintest.WriteFile(t, upload(first.Component), "first")
 		first.Do(dysnomia.Snapshot)
 		second := plugintest.NewFixture(t, filesetConfig(module), component(t, map[string]string{".dysnomia-fileset": list}))
 		second.State, second.Container = first.State, "secondary"

@@ -35,7 +35,7 @@ func startServer(t testing.TB) *server {
 	if err := os.Mkdir(s.targetDir(), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(s.dir, "conf"), "defaults\n{\n\tbind = 127.0.0.1\n}\nincludedir "+s.targetDir()+"\n")
+	plugintest.WriteFile(t, filepath.Join(s.dir, "conf"), "defaults\n{\n\tbind = 127.0.0.1\n}\nincludedir "+s.targetDir()+"\n")
 	s.start(t)
 	t.Cleanup(s.stop)
 	return s
@@ -64,16 +64,6 @@ func (s *server) stop() {
 	_ = os.Remove(s.pidFile())
 }
 
-func write(t testing.TB, path, content string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
 const greeter = `service greeter
 {
 	type        = UNLISTED
@@ -100,7 +90,7 @@ func freePort(t testing.TB) string {
 func component(t testing.TB, s *server, conf string) plugintest.Component {
 	t.Helper()
 	path, port := filepath.Join(t.TempDir(), "component"), freePort(t)
-	write(t, filepath.Join(path, "etc/xinetd.d", "greeter-"+port), strings.ReplaceAll(conf, "PORT", port))
+	plugintest.WriteFile(t, filepath.Join(path, "etc/xinetd.d", "greeter-"+port), strings.ReplaceAll(conf, "PORT", port))
 	return plugintest.Component{Path: path, Container: "xinetd-service", Properties: map[string]string{
 		"xinetdTargetDir": s.targetDir(), "xinetdPidFile": s.pidFile(), "port": port,
 	}}
@@ -191,14 +181,14 @@ func TestRoughEdge_modules25(t *testing.T) {
 		f := plugintest.NewFixture(t, config(s), component(t, s, greeter))
 		f.Properties["xinetdPidFile"] = filepath.Join(t.TempDir(), "pid")
 		fails(t, f, "no such file")
-		write(t, f.Properties["xinetdPidFile"], fmt.Sprint(os.Getpid()))
+		plugintest.WriteFile(t, f.Properties["xinetdPidFile"], fmt.Sprint(os.Getpid()))
 		fails(t, f, "is not a running xinetd")
-		write(t, f.Properties["xinetdPidFile"], "-1")
+		plugintest.WriteFile(t, f.Properties["xinetdPidFile"], "-1")
 		fails(t, f, "has no process id")
 	})
 	t.Run("modules 25: a file that xinetd ignores is a failure", func(t *testing.T) {
 		f := plugintest.NewFixture(t, config(s), component(t, s, greeter))
-		write(t, filepath.Join(f.Path, "etc/xinetd.d/greeter.conf"), "")
+		plugintest.WriteFile(t, filepath.Join(f.Path, "etc/xinetd.d/greeter.conf"), "")
 		fails(t, f, "ignores files with a dot")
 	})
 }
