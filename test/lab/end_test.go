@@ -2,7 +2,9 @@ package lab
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,25 +26,24 @@ func TestNothingIsLeft(t *testing.T) {
 	for _, end := range []string{"return", "fail", "panic", "exit", "kill"} {
 		t.Run(end, func(t *testing.T) {
 			temporary := t.TempDir()
-			cmd := exec.Command(os.Args[0], "-test.run=^TestNothingIsLeft$", "-test.timeout=1m")
+			cmd := exec.Command(os.Args[0], "-test.run=^TestNothingIsLeft$")
 			cmd.Env = append(os.Environ(), endVariable+"="+end, "TMPDIR="+temporary)
-			out, err := cmd.StdoutPipe()
-			if err != nil {
+			goOn, errIn := cmd.StdinPipe()
+			out, errOut := cmd.StdoutPipe()
+			if err := errors.Join(errIn, errOut, cmd.Start()); err != nil {
 				t.Fatal(err)
 			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
+			said, namespaces := readNamespaces(t, out)
+			if end == "kill" {
+				_ = cmd.Process.Kill()
 			}
-			namespaces := readNamespaces(t, bufio.NewScanner(out), func() {
-				if end == "kill" {
-					_ = cmd.Process.Kill()
-				}
-			})
+			_ = goOn.Close()
+			rest, _ := io.ReadAll(out)
 			if err := cmd.Wait(); (err == nil) != (end == "return") {
 				t.Errorf("the test program ended with %v", err)
 			}
 			if len(namespaces) < 9 {
-				t.Fatalf("the lab had only the namespaces %q", namespaces)
+				t.Fatalf("the lab had only the namespaces %q: %s%s", namespaces, said, rest)
 			}
 			eventually(t, "nobody is in the lab's namespaces", func() bool { return len(inhabitants(t, namespaces)) == 0 })
 			requireNoTraces(t)
@@ -53,7 +54,7 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 }
 
-// endWithLab makes a lab, lists its namespaces and ends.
+// endWithLab makes a lab, lists its namespaces, and ends when the input does.
 func endWithLab(t *testing.T, end string) {
 	l := New(t)
 	a, b := l.Host("node1"), l.Host("node2")
@@ -61,13 +62,12 @@ func endWithLab(t *testing.T, end string) {
 	a.Run(t, "sh", "-c", "sleep 600 > /dev/null 2>&1 &")
 	b.Run(t, "sh", "-c", "(trap '' HUP INT TERM PIPE; exec setsid sleep 600) > /dev/null 2>&1 &")
 	for _, pid := range []int{l.keeper.Process.Pid, a.init.Process.Pid, b.init.Process.Pid} {
-		for _, namespace := range namespacesOf(fmt.Sprint(pid)) {
-			if !slices.Contains(namespacesOf("self"), namespace) {
-				fmt.Println("namespace", namespace)
-			}
+		for _, kind := range namespaceKinds {
+			fmt.Println("namespace", namespacePath(fmt.Sprint(pid), kind))
 		}
 	}
 	fmt.Println("made")
+	_, _ = io.Copy(io.Discard, os.Stdin)
 	switch end {
 	case "fail":
 		t.Fatal("the test fails")
@@ -76,29 +76,44 @@ func endWithLab(t *testing.T, end string) {
 	case "exit":
 		os.Exit(3)
 	case "kill":
-		select {}
+		select {} // until the signal comes
 	}
 }
 
-// readNamespaces calls made when the lab is made.
-func readNamespaces(t *testing.T, lines *bufio.Scanner, made func()) []string {
+// readNamespaces reads which namespaces a lab has until it is made. They are
+// held until the end of the test, because the kernel gives the number of a
+// namespace that is gone to the next one, of any other lab.
+func readNamespaces(t *testing.T, out io.Reader) (said string, namespaces []string) {
 	t.Helper()
-	var namespaces []string
-	for lines.Scan() {
-		if namespace, ok := strings.CutPrefix(lines.Text(), "namespace "); ok {
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && lines.Text() != "made" {
+		path, ok := strings.CutPrefix(lines.Text(), "namespace ")
+		if !ok {
+			said += lines.Text() + "\n"
+			continue
+		}
+		held, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = held.Close() })
+		if namespace, err := os.Readlink(path); err != nil {
+			t.Error(err)
+		} else if !slices.Contains(namespacesOf("self"), namespace) {
 			namespaces = append(namespaces, namespace)
 		}
-		if lines.Text() == "made" {
-			made()
-		}
 	}
-	return namespaces
+	return said, namespaces
 }
+
+var namespaceKinds = []string{"mnt", "net", "pid", "uts", "ipc"}
+
+func namespacePath(pid, kind string) string { return filepath.Join("/proc", pid, "ns", kind) }
 
 func namespacesOf(pid string) []string {
 	var namespaces []string
-	for _, kind := range []string{"mnt", "net", "pid", "uts", "ipc"} {
-		if namespace, err := os.Readlink(filepath.Join("/proc", pid, "ns", kind)); err == nil {
+	for _, kind := range namespaceKinds {
+		if namespace, err := os.Readlink(namespacePath(pid, kind)); err == nil {
 			namespaces = append(namespaces, namespace)
 		}
 	}
