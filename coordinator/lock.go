@@ -76,8 +76,9 @@ func (d *Deployment) claimLocks() {
 	}
 	profiles := d.locked()
 	for i := len(profiles) - 1; i >= 0; i-- { // what is set decides, not what is left
-		claim := d.claim
-		claim.Profile = profiles[i].name
+		claim, owner := d.claim, *d.claim.Owner
+		owner.Target = profiles[i].target
+		claim.Profile, claim.Owner = profiles[i].name, &owner
 		d.Targets.Claim(profiles[i].target, claim)
 	}
 }

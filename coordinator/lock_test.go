@@ -2,6 +2,7 @@ package coordinator_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -91,6 +92,26 @@ func TestLockHeldByAnotherDeployment(t *testing.T) {
 	equal(t, "unlocked on b", s.count("b unlock"), 0)
 }
 
+// TestLockOfOneMachineUnderTwoNames locks targets that are one machine, which
+// their addresses do not show. With one profile for both, that of one would
+// replace that of the other; nobody's lock is in the way, also not when locks
+// are forced.
+func TestLockOfOneMachineUnderTwoNames(t *testing.T) {
+	for _, force := range []bool{false, true} {
+		s := newSite(t)
+		machine := &servicetest.Fake{}
+		s.targets["a"], s.targets["b"] = machine, machine
+		d := s.deployment(configuration("a b", part{name: "web", on: "a b"}), nil)
+		d.Options.ForceLock = force
+		_, err := d.Lock(t.Context())
+		errorContains(t, err, "it is the same machine as target \"", "name the same host in both addresses")
+		if text := err.Error(); strings.Contains(text, "locked by") || strings.Contains(text, "disnix-lock") {
+			t.Errorf("the error leads astray: %s", text)
+		}
+		equal(t, "locks", machine.Locked(), nil)
+	}
+}
+
 // TestLockInterrupted interrupts while some locks are under way, which still
 // succeed: their outcome must be known, so that they can be released.
 func TestLockInterrupted(t *testing.T) {
@@ -123,7 +144,7 @@ func TestUnlock(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := d.Unlock(t.Context())
-	errorContains(t, err, `target "b"`, "not locked")
+	errorContains(t, err, `target "b": unlock profile "default": it is not locked`)
 	contains(t, s.report.problems, "b: Cannot unlock profile: "+m.Profiles["b"])
 	s.assertUnlocked()
 }
@@ -197,4 +218,16 @@ func testLogicalTargets(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "locks", len(machine.Locked()), 0)
+}
+
+// TestUnlockErrorSaysOnce what was attempted, also if the target says it, too.
+func TestUnlockErrorSaysOnce(t *testing.T) {
+	s := newSite(t)
+	s.onCall = func(context.Context, string, servicetest.Call) error {
+		return errors.New(`unlock profile "default": a service objects`)
+	}
+	err := s.deployment(configuration("a"), nil).Unlock(t.Context())
+	if err == nil || err.Error() != `release locks: target "a": unlock profile "default": a service objects` {
+		t.Errorf("error %v", err)
+	}
 }

@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/disnix-go/disnix/models"
+	"github.com/disnix-go/disnix/service"
 )
 
 // DefaultProfile is the name of the profile that is used when the user names
@@ -75,9 +77,13 @@ type deployedProfile struct {
 	path         string // in the store: what the profile is, or is going to be
 }
 
-// wrap says in an error what was attempted.
+// wrap says in an error what was attempted, unless that says it already.
 func (p deployedProfile) wrap(what string, err error) error {
-	return fmt.Errorf("target %q: %s profile %q: %w", p.target, what, p.name, err)
+	attempt := fmt.Sprintf("%s profile %q: ", what, p.name)
+	if strings.HasPrefix(err.Error(), attempt) || errors.As(err, new(*service.LockedError)) {
+		attempt = ""
+	}
+	return fmt.Errorf("target %q: %s%w", p.target, attempt, err)
 }
 
 // profiles returns the profiles of the manifest, sorted by target; not those on

@@ -76,9 +76,11 @@ func (d *Deployment) acquireLock(ctx context.Context, t service.Service, p deplo
 	}
 	var locked *service.LockedError
 	switch {
+	case errors.As(err, &locked) && locked.Holder.Token == d.claim.Token:
+		return sameMachine(locked.Holder)
 	case d.isOurs(before, err):
 		d.Reporter.Progress(p.target, "Taking over the lock that the interrupted deployment has left behind")
-	case d.Options.ForceLock && errors.As(err, &locked):
+	case d.Options.ForceLock && locked != nil:
 		d.Reporter.Problem(p.target, fmt.Sprintf("Taking the lock of profile %s away from %s", p.name, locked.Holder))
 	case d.Options.ForceLock:
 		d.Reporter.Problem(p.target, fmt.Sprintf("Taking the lock of profile %s away from its holder, whom the target does not tell", p.name))
@@ -90,6 +92,18 @@ func (d *Deployment) acquireLock(ctx context.Context, t service.Service, p deplo
 		return fmt.Errorf("%w (it could not be taken over: %w)", err, unlockErr)
 	}
 	return d.journal.Do(lockAction(journal.Lock, p), lock)
+}
+
+// sameMachine is the error about a lock that is in the way because the
+// deployment has acquired it for another target: both are one machine, which
+// [ProfileName] did not know.
+func sameMachine(holder service.LockHolder) error {
+	other := "another target of this deployment"
+	if holder.Owner != nil && holder.Owner.Target != "" {
+		other = fmt.Sprintf("target %q", holder.Owner.Target)
+	}
+	return fmt.Errorf("it is the same machine as %s: use only one of them; "+
+		"or, for disnix-ssh-client, name the same host in both addresses, such as node1 and root@node1, so that each gets a profile of its own", other)
 }
 
 // breakLock releases the lock that is in the way according to err, unless

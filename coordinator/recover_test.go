@@ -165,7 +165,7 @@ func TestALockOfSomebodyElseIsNotTakenOver(t *testing.T) {
 	theirs := service.Claim{Token: "theirs", Profile: "default", Owner: &service.LockOwner{User: "bob", Host: "elsewhere"}}
 	must(t, service.Claimed(m.target("node1"), theirs).Lock(t.Context(), "default"))
 	_, err := m.recover(t.Context(), journal.Forward)
-	errorContains(t, err, `target "node1": lock profile "default"`, "bob on elsewhere")
+	errorContains(t, err, `target "node1": profile "default" is locked by bob on elsewhere`)
 	equal(t, "locked on node1", m.target("node1").Locked(), []string{"default"})
 	equal(t, "locked on node2", m.target("node2").Locked(), nil)
 }

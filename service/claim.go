@@ -31,6 +31,8 @@ type LockOwner struct {
 	Host    string `json:"host,omitempty"`
 	PID     int    `json:"pid"`
 	Purpose string `json:"purpose,omitempty"`
+	// Target is what the coordinator calls the target.
+	Target string `json:"target,omitempty"`
 	// Kept says that the lock is meant to outlive the process.
 	Kept bool `json:"kept,omitempty"`
 
