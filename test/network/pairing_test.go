@@ -111,7 +111,7 @@ func TestAddresses(t *testing.T) {
 }
 
 // TestTwoTargetsOnOneMachine has two targets on one machine: each has its own
-// profile and lock.
+// profile and lock. If their addresses do not show it, nothing is deployed.
 func TestTwoTargetsOnOneMachine(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -131,6 +131,17 @@ func TestTwoTargetsOnOneMachine(t *testing.T) {
 			t.Errorf("the profile %s is\n%s", profile, manifest)
 		}
 	}
+	hidden := on(s.infrastructure(t, map[string]string{
+		"node1": `properties.hostname = "node1";`,
+		"node2": `properties.hostname = "` + s.nodes["node1"].Addr() + `";`,
+		"node3": `properties.hostname = "node3";`,
+	}), deployment(first, "Hi"))
+	for _, command := range [][]string{hidden, append(hidden, "--force-lock")} {
+		if stdout, stderr, err := s.coordinator.Try(t, command...); err == nil || !strings.Contains(stderr, "it is the same machine as target ") {
+			t.Errorf("two names of one machine: %v\n%s%s", err, stdout, stderr)
+		}
+	}
+	s.requireGreeting(t, "Good morning")
 	if locks, _, err := s.nodes["node1"].Try(t, "sh", "-c", "ls /tmp/disnix-*.lock"); err == nil {
 		t.Errorf("locks are left: %s", locks)
 	}
