@@ -2,6 +2,8 @@ package plugintest
 
 import (
 	"errors"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/disnix-go/disnix/dysnomia"
@@ -159,6 +161,28 @@ func runStateful(t *testing.T, config Config, fixture func(*testing.T) *Fixture)
 		f.Do(dysnomia.Restore)
 		f.Expect("active")
 		f.read("kept")
+	})
+	if config.Module != "" {
+		return // the original's modules do not know of each other
+	}
+	t.Run("state that another container shares is kept", func(t *testing.T) {
+		f := fixture(t)
+		f.Do(dysnomia.Activate)
+		config.Write(t, f.Component, "kept")
+		f.Do(dysnomia.Snapshot, dysnomia.Deactivate)
+		other := *f
+		other.Container = f.Container + "-secondary"
+		other.Do(dysnomia.Activate)
+		f.Do(dysnomia.CollectGarbage)
+		if marked, err := f.State.IsGarbage(f.Container, f.Name()); err != nil || marked {
+			t.Errorf("it is garbage: %t, %v", marked, err)
+		}
+		if !strings.Contains(f.Stderr, strconv.Quote(other.Container)) {
+			t.Errorf("the user is told %q", f.Stderr)
+		}
+		f.read("kept")
+		other.Do(dysnomia.Deactivate, dysnomia.CollectGarbage)
+		f.read("")
 	})
 }
 

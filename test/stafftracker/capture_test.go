@@ -50,10 +50,10 @@ exec /usr/local/bin/disnix run-activity "$@"`)
 	}
 	for _, instance := range []string{"primary", "secondary"} {
 		s.coordinator.Run(t, "env", "--chdir="+models, "disnix-env", "-s", "services.nix", "-i", "infrastructure.nix",
-			"-d", "distribution.nix", "-p", "captured", "--extra-params", `{ databases = [ "captured" ]; on = "`+instance+`"; }`)
+			"-d", "distribution.nix", "-p", "captured", "--delete-state", "--extra-params", `{ databases = [ "captured" ]; on = "`+instance+`"; }`)
 	}
 	c := &scenario{stateSite: s, t: t, databases: []string{"captured"}}
-	c.requireRows(s.east, fresh)
+	c.requireRows(s.east, fresh) // it was not deleted as garbage of the first name
 	if n := strings.Count(s.east.Run(t, "dysnomia-snapshots", "--query-all", "--container", "mysql-database-secondary"), "\n"); n != 1 {
 		t.Errorf("%d snapshots came from the other instance", n)
 	}

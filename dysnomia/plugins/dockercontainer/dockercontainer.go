@@ -11,6 +11,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/disnix-go/disnix/dysnomia"
+	"github.com/disnix-go/disnix/dysnomia/plugins/lifecycle"
 )
 
 // Plugin creates and starts a container from an image that the component
@@ -60,6 +61,10 @@ func (Plugin) Activate(ctx context.Context, r *dysnomia.Request) error {
 		return err
 	}
 	defer e.Close()
+	place := e.place(c.Container)
+	if user, err := r.State.UserOf(r.Container, r.ComponentName, place); err != nil || user != nil {
+		return errors.Join(err, e.conflict(c.Container, user))
+	}
 	before, err := e.container(ctx, c.Container)
 	if err != nil {
 		return err
@@ -72,7 +77,7 @@ func (Plugin) Activate(ctx context.Context, r *dysnomia.Request) error {
 	if err == nil {
 		return errors.Join(
 			r.State.Remember(recordKind, r.Container, r.ComponentName, c.remembered),
-			r.State.MarkActive(r.Container, r.ComponentName, r.Component))
+			lifecycle.MarkStateful(r, place))
 	}
 	if created || before == nil {
 		ctx := context.WithoutCancel(ctx)
@@ -107,31 +112,32 @@ func (Plugin) Deactivate(ctx context.Context, r *dysnomia.Request) error {
 	}
 	return errors.Join(
 		r.State.UnmarkActive(r.Container, r.ComponentName),
+		r.State.ForgetPlaces(r.Container, r.ComponentName),
 		r.State.Forget(recordKind, r.Container, r.ComponentName))
 }
 
 // CollectGarbage removes the container and the image of a component that is
 // marked as garbage.
 func (Plugin) CollectGarbage(ctx context.Context, r *dysnomia.Request) error {
-	garbage, err := r.State.IsGarbage(r.Container, r.ComponentName)
-	if err != nil || !garbage {
-		return err
-	}
-	known, err := known(ctx, r)
-	if err != nil {
-		return err
-	}
-	e, err := connect(r)
-	if err != nil {
-		return err
-	}
-	defer e.Close()
-	if err := e.removeAll(ctx, r, known); err != nil {
-		return err
-	}
-	return errors.Join(
-		r.State.UnmarkGarbage(r.Container, r.ComponentName),
-		r.State.Forget(recordKind, r.Container, r.ComponentName))
+	return lifecycle.Collect(ctx, r, func(ctx context.Context) error {
+		known, err := known(ctx, r)
+		if err != nil {
+			return err
+		}
+		e, err := connect(r)
+		if err != nil {
+			return err
+		}
+		defer e.Close()
+		shared, err := lifecycle.Shared(r, e.place(known.Container))
+		if err == nil && !shared {
+			err = e.removeAll(ctx, r, known)
+		}
+		if err != nil {
+			return err
+		}
+		return r.State.Forget(recordKind, r.Container, r.ComponentName)
+	})
 }
 
 // known returns what was remembered at activation, or else what the component

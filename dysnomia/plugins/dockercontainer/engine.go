@@ -52,6 +52,18 @@ func (e *engine) fail(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
+// place is the place of a container, for [lifecycle.Shared].
+func (e *engine) place(name string) string { return "docker:" + e.host + "/" + name }
+
+// conflict is the error when another component, if any, has the container.
+func (e *engine) conflict(name string, user *dysnomia.Marker) error {
+	if user == nil {
+		return nil
+	}
+	return fmt.Errorf("create container %s: it is that of component %q in container %q: set dockerContainerName in the settings of one of them, or deactivate it there",
+		name, user.Component, user.Container)
+}
+
 // container returns a container by its exact name, or nil.
 func (e *engine) container(ctx context.Context, name string) (*container.InspectResponse, error) {
 	found, err := e.ContainerInspect(ctx, name, client.ContainerInspectOptions{})

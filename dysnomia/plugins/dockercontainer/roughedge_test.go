@@ -84,4 +84,26 @@ func TestRoughEdge_modules29(t *testing.T) {
 			t.Errorf("left: %v, %v", e.Container(name), e.Images())
 		}
 	})
+	t.Run("modules 29, item 14: one name on one engine is for one active component", func(t *testing.T) {
+		e, f := start(t, map[string]string{"dockerStatelessDeployment": "0"})
+		other := *f
+		other.Container = "docker-container-secondary"
+		f.Do(dysnomia.Activate)
+		id := e.Container(name).ID
+		err := other.Run(t.Context(), dysnomia.Activate)
+		if err == nil || !strings.Contains(err.Error(), `in container "docker-container"`) {
+			t.Errorf("error: %v", err)
+		}
+		f.Expect("active")
+		f.Do(dysnomia.Deactivate)
+		other.Do(dysnomia.Activate)
+		f.Do(dysnomia.CollectGarbage)
+		if found := e.Container(name); found == nil || found.ID != id {
+			t.Error("the state of the other one was deleted")
+		}
+		other.Do(dysnomia.Deactivate, dysnomia.CollectGarbage)
+		if e.Container(name) != nil {
+			t.Error("it is left")
+		}
+	})
 }

@@ -1,7 +1,6 @@
 package dump
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -21,18 +20,6 @@ func Take(r *dysnomia.Request, fill func(dir string) (id string, err error)) (er
 		return err
 	}
 	return snapshot.Commit(id)
-}
-
-// Collect deletes the state of a component if it is garbage.
-func Collect(ctx context.Context, r *dysnomia.Request, drop func(context.Context) error) error {
-	garbage, err := r.State.IsGarbage(r.Container, r.ComponentName)
-	if err != nil || !garbage {
-		return err
-	}
-	if err := drop(ctx); err != nil {
-		return err
-	}
-	return r.State.UnmarkGarbage(r.Container, r.ComponentName)
 }
 
 // Timeout reads the property timeout: how many seconds a server may need to

@@ -12,6 +12,7 @@ import (
 
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/plugins/dump"
+	"github.com/disnix-go/disnix/dysnomia/plugins/lifecycle"
 )
 
 // Plugin loads and dumps the database of a server. The container properties
@@ -39,6 +40,10 @@ const dumpFile = "dump"
 // Activate loads the dumps of the component, unless it was activated before:
 // then the server has newer state.
 func (Plugin) Activate(ctx context.Context, r *dysnomia.Request) error {
+	dir, err := spoolDir(r)
+	if err != nil {
+		return err
+	}
 	loaded, err := isLoaded(r)
 	if err != nil {
 		return err
@@ -49,7 +54,7 @@ func (Plugin) Activate(ctx context.Context, r *dysnomia.Request) error {
 			return fmt.Errorf("load the dump of component %q: %w", r.ComponentName, err)
 		}
 	}
-	return r.State.MarkActive(r.Container, r.ComponentName, r.Component)
+	return lifecycle.MarkStateful(r, dir)
 }
 
 // isLoaded reports whether the component has state: it is active or garbage.
@@ -91,9 +96,10 @@ func (Plugin) Deactivate(_ context.Context, r *dysnomia.Request) error {
 }
 
 // CollectGarbage deletes the database of the server if the component is
-// garbage. It refuses to do so under a server that runs.
+// garbage and no other one is active that has its state there. It refuses to do
+// so under a server that runs.
 func (Plugin) CollectGarbage(ctx context.Context, r *dysnomia.Request) error {
-	return dump.Collect(ctx, r, func(ctx context.Context) error {
+	return lifecycle.Collect(ctx, r, func(ctx context.Context) error {
 		if err := deleteDatabase(ctx, r); err != nil {
 			return fmt.Errorf("delete the database of ejabberd: %w", err)
 		}

@@ -331,6 +331,34 @@ func TestRoughEdge_modules22(t *testing.T) {
 			t.Errorf("left over: %v", left)
 		}
 	})
+	t.Run("modules 22: the database is not deleted as long as another component is active in it", func(t *testing.T) {
+		f, other := fixture(t, nil), fixture(t, nil)
+		other.State = f.State
+		other.Path += "-of-another"
+		if err := os.Mkdir(other.Path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		spool := t.TempDir()
+		for _, f := range []*plugintest.Fixture{f, other} {
+			f.Properties["ejabberdSpoolDir"] = spool
+			standIn(t, f, "exit 0\n")
+			f.Do(dysnomia.Activate)
+			standIn(t, f, "exit 3\n")
+		}
+		if err := os.WriteFile(filepath.Join(spool, "users"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []struct {
+			f    *plugintest.Fixture
+			left int
+		}{{f, 1}, {other, 0}} {
+			step.f.Do(dysnomia.Deactivate, dysnomia.CollectGarbage)
+			step.f.Expect("")
+			if left, err := os.ReadDir(spool); err != nil || len(left) != step.left {
+				t.Errorf("left: %v, %v", left, err)
+			}
+		}
+	})
 	t.Run("modules 22: the directory is a property, and never the root", func(t *testing.T) {
 		f := fixture(t, nil)
 		standIn(t, f, "exit 0\n")

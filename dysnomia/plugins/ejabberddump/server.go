@@ -15,6 +15,7 @@ import (
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/plugins/await"
 	"github.com/disnix-go/disnix/dysnomia/plugins/dump"
+	"github.com/disnix-go/disnix/dysnomia/plugins/lifecycle"
 )
 
 // server is the server of a container.
@@ -179,14 +180,23 @@ func (s *server) dump(ctx context.Context, name string) error {
 	return errors.Join(err, target.Close())
 }
 
+// spoolDir is the directory of the server's database.
+func spoolDir(r *dysnomia.Request) (string, error) {
+	dir, err := r.Directory("ejabberdSpoolDir", "/var/lib/ejabberd")
+	if err == nil && dir == "/" {
+		err = fmt.Errorf("read property ejabberdSpoolDir of container %q: it is the root directory", r.Container)
+	}
+	return dir, err
+}
+
 // deleteDatabase deletes what is in the directory of the database.
 func deleteDatabase(ctx context.Context, r *dysnomia.Request) error {
-	dir := r.Properties["ejabberdSpoolDir"]
-	if dir == "" {
-		dir = "/var/lib/ejabberd"
+	dir, err := spoolDir(r)
+	if err != nil {
+		return err
 	}
-	if !filepath.IsAbs(dir) || filepath.Clean(dir) == "/" {
-		return fmt.Errorf("read property ejabberdSpoolDir of container %q: %q is not an absolute path of a directory", r.Container, dir)
+	if shared, err := lifecycle.Shared(r, dir); err != nil || shared {
+		return err
 	}
 	s, err := newServer(r)
 	if err != nil {

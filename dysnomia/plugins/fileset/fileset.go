@@ -9,9 +9,11 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"syscall"
 
 	"github.com/disnix-go/disnix/dysnomia"
+	"github.com/disnix-go/disnix/dysnomia/plugins/lifecycle"
 )
 
 // Plugin manages filesets. The container properties are:
@@ -60,7 +62,11 @@ func (Plugin) Activate(ctx context.Context, r *dysnomia.Request) error {
 	if err := f.install(ctx, r, root); err != nil {
 		return fmt.Errorf("install fileset %s in %s: %w", r.Component, f.targetDir, err)
 	}
-	return r.State.MarkActive(r.Container, r.ComponentName, r.Component)
+	places, err := f.places()
+	if err != nil {
+		return err
+	}
+	return lifecycle.MarkStateful(r, places...)
 }
 
 func (f fileset) install(ctx context.Context, r *dysnomia.Request, root *os.Root) error {
@@ -172,28 +178,51 @@ func (f fileset) prune(root *os.Root, dir string) error {
 	return nil
 }
 
-// CollectGarbage deletes the mutable directories of a deactivated component.
-func (Plugin) CollectGarbage(_ context.Context, r *dysnomia.Request) error {
-	garbage, err := r.State.IsGarbage(r.Container, r.ComponentName)
-	if err != nil || !garbage {
-		return err
-	}
-	f, root, err := open(r)
+// places are the mutable directories, by the name that is not a link's.
+func (f fileset) places() ([]string, error) {
+	target, err := filepath.EvalSymlinks(f.targetDir)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("find the target directory: %w", err)
 	}
-	if root != nil {
+	places := make([]string, len(f.dirs))
+	for i, dir := range f.dirs {
+		places[i] = filepath.Join(target, dir)
+	}
+	return places, nil
+}
+
+// CollectGarbage deletes the mutable directories of a deactivated component,
+// except for those that are also of an active one.
+func (Plugin) CollectGarbage(ctx context.Context, r *dysnomia.Request) error {
+	return lifecycle.Collect(ctx, r, func(context.Context) error {
+		f, root, err := open(r)
+		if err != nil || root == nil {
+			return err
+		}
 		defer root.Close()
+		places, err := f.places()
+		if err != nil {
+			return err
+		}
+		inUse := false
+		for i, dir := range f.dirs {
+			shared, err := lifecycle.Shared(r, places[i])
+			if err == nil && !shared {
+				err = errors.Join(root.RemoveAll(dir), f.prune(root, path.Dir(dir)))
+			}
+			if err != nil {
+				return fmt.Errorf("delete directory %s of %s: %w", dir, f.targetDir, err)
+			}
+			inUse = inUse || shared
+		}
+		if inUse {
+			return nil // what a restore has left may be the other one's
+		}
 		if err := root.RemoveAll(asideOf(r)); err != nil {
 			return fmt.Errorf("delete what a restore has left in %s: %w", f.targetDir, err)
 		}
-		for _, dir := range f.dirs {
-			if err := errors.Join(root.RemoveAll(dir), f.prune(root, path.Dir(dir))); err != nil {
-				return fmt.Errorf("delete directory %s of %s: %w", dir, f.targetDir, err)
-			}
-		}
-	}
-	return r.State.UnmarkGarbage(r.Container, r.ComponentName)
+		return nil
+	})
 }
 
 // ShellHelp says where the files are.

@@ -90,6 +90,38 @@ func TestActivationReplacesAnOldLink(t *testing.T) {
 	}
 }
 
+// TestSharedDirectories: a version in the name of a component makes another
+// component of each version.
+func TestSharedDirectories(t *testing.T) {
+	old, target := fixture(t, "mkdir uploads\nmkdir cache\nmkdir var/own\n")
+	fresh, _ := fixture(t, "mkdir uploads/images\nmkdir cache\n")
+	// A link to the same directory.
+	fresh.Properties["targetDir"] = filepath.Join(t.TempDir(), "link")
+	must(t, os.Symlink(target, fresh.Properties["targetDir"]))
+	fresh.State = old.State
+	must(t, os.Rename(fresh.Path, fresh.Path+"-2.0"))
+	fresh.Path += "-2.0"
+	old.Do(dysnomia.Activate)
+	for _, name := range []string{"uploads/images/1.png", "cache/1", "var/own/1"} {
+		plugintest.WriteFile(t, filepath.Join(target, name), "content")
+	}
+	exists := func(name string) bool {
+		_, err := os.Stat(filepath.Join(target, name))
+		return err == nil
+	}
+	old.Do(dysnomia.Deactivate)
+	fresh.Do(dysnomia.Activate)
+	old.Do(dysnomia.CollectGarbage)
+	old.Expect("")
+	if !exists("uploads/images/1.png") || !exists("cache/1") || exists("var") {
+		t.Errorf("uploads: %t, cache: %t, var: %t", exists("uploads/images/1.png"), exists("cache/1"), exists("var"))
+	}
+	fresh.Do(dysnomia.Deactivate, dysnomia.CollectGarbage)
+	if exists("uploads/images") || exists("cache") {
+		t.Error("garbage is left")
+	}
+}
+
 func TestOwner(t *testing.T) {
 	f, target := fixture(t, "mkdir files\n")
 	f.Properties["filesetOwner"] = "daemon:12345"

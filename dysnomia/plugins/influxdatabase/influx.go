@@ -12,6 +12,7 @@ import (
 
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/plugins/dump"
+	"github.com/disnix-go/disnix/dysnomia/plugins/lifecycle"
 )
 
 // Plugin manages databases, each called as its component. The container
@@ -40,7 +41,9 @@ func (Plugin) Activate(ctx context.Context, r *dysnomia.Request) error {
 	if err := checkName(r.ComponentName); err != nil {
 		return err
 	}
+	var place string
 	err := with(ctx, r, func(d *database) error {
+		place = d.place()
 		exists, err := d.existsComplete(ctx)
 		if err != nil || exists {
 			return err
@@ -50,7 +53,7 @@ func (Plugin) Activate(ctx context.Context, r *dysnomia.Request) error {
 	if err != nil {
 		return fmt.Errorf("create database %q: %w", r.ComponentName, err)
 	}
-	return r.State.MarkActive(r.Container, r.ComponentName, r.Component)
+	return lifecycle.MarkStateful(r, place)
 }
 
 // checkName refuses names that the server itself cannot cope with: it makes
@@ -117,8 +120,11 @@ func (Plugin) Deactivate(_ context.Context, r *dysnomia.Request) error {
 
 // CollectGarbage drops the database of a component that is garbage.
 func (Plugin) CollectGarbage(ctx context.Context, r *dysnomia.Request) error {
-	return dump.Collect(ctx, r, func(ctx context.Context) error {
+	return lifecycle.Collect(ctx, r, func(ctx context.Context) error {
 		err := with(ctx, r, func(d *database) error {
+			if shared, err := lifecycle.Shared(r, d.place()); err != nil || shared {
+				return err
+			}
 			return errors.Join(d.drop(ctx, d.name), d.drop(ctx, d.unfinished), d.drop(ctx, d.restored))
 		})
 		if err != nil {

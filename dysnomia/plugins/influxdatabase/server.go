@@ -62,6 +62,9 @@ type database struct {
 	http     *http.Client
 }
 
+// place is the place of the database's state.
+func (d *database) place() string { return "influxdb:" + d.settings.httpPort + "/" + d.name }
+
 // with calls do when the server is there.
 func with(ctx context.Context, r *dysnomia.Request, do func(*database) error) error {
 	s, err := readSettings(r)

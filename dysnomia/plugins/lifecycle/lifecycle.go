@@ -1,6 +1,6 @@
-// Package lifecycle has what starting and stopping have in common in the
-// plugins of process managers: users and groups, rollback and marker
-// (modules page, section 0, discipline A).
+// Package lifecycle has what several plugins do around their own work: users
+// and groups, rollback and marker in those of process managers, and the
+// deletion of state in others (modules page, section 0, disciplines A and B).
 package lifecycle
 
 import (

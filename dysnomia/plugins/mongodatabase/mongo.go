@@ -14,6 +14,7 @@ import (
 
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/plugins/dump"
+	"github.com/disnix-go/disnix/dysnomia/plugins/lifecycle"
 )
 
 // Plugin manages databases, each called as its component. The container
@@ -43,11 +44,15 @@ const unfinished = "dysnomia_unfinished"
 // the database is dropped again. The server creates a database with its first
 // collection.
 func (Plugin) Activate(ctx context.Context, r *dysnomia.Request) error {
-	err := with(ctx, r, func(d *database) error { return d.initialise(ctx, r) })
+	var place string
+	err := with(ctx, r, func(d *database) error {
+		place = d.place()
+		return d.initialise(ctx, r)
+	})
 	if err != nil {
 		return fmt.Errorf("create database %q: %w", r.ComponentName, err)
 	}
-	return r.State.MarkActive(r.Container, r.ComponentName, r.Component)
+	return lifecycle.MarkStateful(r, place)
 }
 
 func (d *database) initialise(ctx context.Context, r *dysnomia.Request) error {
@@ -98,8 +103,13 @@ func (Plugin) Deactivate(_ context.Context, r *dysnomia.Request) error {
 
 // CollectGarbage drops the database of a component that is garbage.
 func (Plugin) CollectGarbage(ctx context.Context, r *dysnomia.Request) error {
-	return dump.Collect(ctx, r, func(ctx context.Context) error {
-		err := with(ctx, r, func(d *database) error { return errors.Join(d.drop(ctx, d.name), d.drop(ctx, d.restored)) })
+	return lifecycle.Collect(ctx, r, func(ctx context.Context) error {
+		err := with(ctx, r, func(d *database) error {
+			if shared, err := lifecycle.Shared(r, d.place()); err != nil || shared {
+				return err
+			}
+			return errors.Join(d.drop(ctx, d.name), d.drop(ctx, d.restored))
+		})
 		if err != nil {
 			return fmt.Errorf("drop database %q: %w", r.ComponentName, err)
 		}

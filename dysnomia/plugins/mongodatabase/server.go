@@ -60,6 +60,9 @@ type database struct {
 	clients  dump.Clients
 }
 
+// place is the place of the database's state.
+func (d *database) place() string { return "mongodb:" + d.settings.port + "/" + d.name }
+
 // with calls do when the server is there.
 func with(ctx context.Context, r *dysnomia.Request, do func(*database) error) error {
 	s, err := readSettings(r)

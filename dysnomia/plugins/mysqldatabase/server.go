@@ -11,6 +11,7 @@ import (
 	"log"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -218,6 +219,16 @@ func (d *database) create(ctx context.Context, name string) error {
 
 func (d *database) drop(ctx context.Context, name string) error {
 	return d.exec(ctx, "DROP DATABASE IF EXISTS "+quote(name))
+}
+
+// place is the place of the database's state. It names the server by what it
+// says of itself: one server can have several sockets and ports.
+func (d *database) place(ctx context.Context) (string, error) {
+	var hostname, dir string
+	if err := d.session.QueryRowContext(ctx, "SELECT @@hostname, @@datadir").Scan(&hostname, &dir); err != nil {
+		return "", fmt.Errorf("ask which server it is: %w", explained(err))
+	}
+	return "mysql:" + hostname + ":" + filepath.Join(dir, d.name), nil
 }
 
 // quote returns an identifier.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/plugins/dump"
+	"github.com/disnix-go/disnix/dysnomia/plugins/lifecycle"
 )
 
 // Plugin manages databases, each called as its component. The container
@@ -42,17 +43,21 @@ const dumpFile = "dump.pgsql.xz"
 // Activate creates the database, with its schema, if there is none. If that
 // fails the database is dropped again; one that existed before is not touched.
 func (Plugin) Activate(ctx context.Context, r *dysnomia.Request) error {
+	var place string
 	err := with(ctx, r, func(d *database) error {
 		exists, err := d.existsComplete(ctx)
-		if err != nil || exists {
-			return err
+		if err == nil && !exists {
+			err = d.initialise(ctx, r)
 		}
-		return d.initialise(ctx, r)
+		if err == nil {
+			place, err = d.place(ctx)
+		}
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("create database %q: %w", r.ComponentName, err)
 	}
-	return r.State.MarkActive(r.Container, r.ComponentName, r.Component)
+	return lifecycle.MarkStateful(r, place)
 }
 
 // unfinished is the comment of a database that is being created.
@@ -111,8 +116,15 @@ func (Plugin) Deactivate(_ context.Context, r *dysnomia.Request) error {
 // CollectGarbage drops the database of a component that is garbage. Sessions
 // in it are ended.
 func (Plugin) CollectGarbage(ctx context.Context, r *dysnomia.Request) error {
-	return dump.Collect(ctx, r, func(ctx context.Context) error {
+	return lifecycle.Collect(ctx, r, func(ctx context.Context) error {
 		err := with(ctx, r, func(d *database) error {
+			place, err := d.place(ctx)
+			if err != nil {
+				return err
+			}
+			if shared, err := lifecycle.Shared(r, place); err != nil || shared {
+				return err
+			}
 			return errors.Join(d.drop(ctx, d.name), d.drop(ctx, d.restored), d.drop(ctx, d.former))
 		})
 		if err != nil {

@@ -233,6 +233,16 @@ func (d *database) drop(ctx context.Context, name string) error {
 	return d.exec(ctx, "DROP DATABASE IF EXISTS "+quote(name)+" WITH (FORCE)")
 }
 
+// place is the place of the database's state. It names the server by its
+// identifier: one server can have several sockets.
+func (d *database) place(ctx context.Context) (string, error) {
+	var id string
+	if err := d.session.QueryRow(ctx, "SELECT system_identifier::text FROM pg_control_system()").Scan(&id); err != nil {
+		return "", fmt.Errorf("ask which server it is: %w", explained(err))
+	}
+	return "postgresql:" + id + "/" + d.name, nil
+}
+
 // quote returns an identifier.
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 

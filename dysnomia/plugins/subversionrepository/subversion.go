@@ -13,6 +13,7 @@ import (
 
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/plugins/dump"
+	"github.com/disnix-go/disnix/dysnomia/plugins/lifecycle"
 )
 
 // Plugin manages repositories, each called as its component. The container
@@ -46,10 +47,14 @@ func (Plugin) Activate(ctx context.Context, r *dysnomia.Request) error {
 	if err == nil && !exists {
 		err = s.initialise(ctx, r)
 	}
+	var place string
+	if err == nil {
+		place, err = filepath.EvalSymlinks(s.path)
+	}
 	if err != nil {
 		return fmt.Errorf("create repository %s: %w", s.path, err)
 	}
-	return r.State.MarkActive(r.Container, r.ComponentName, r.Component)
+	return lifecycle.MarkStateful(r, place)
 }
 
 func (s repository) initialise(ctx context.Context, r *dysnomia.Request) (err error) {
@@ -83,26 +88,38 @@ func (Plugin) Deactivate(_ context.Context, r *dysnomia.Request) error {
 
 // CollectGarbage deletes the repository of a component that is garbage.
 func (Plugin) CollectGarbage(ctx context.Context, r *dysnomia.Request) error {
-	return dump.Collect(ctx, r, func(context.Context) error {
+	return lifecycle.Collect(ctx, r, func(context.Context) error {
 		s, err := read(r)
 		if err != nil {
 			return err
 		}
-		exists, err := s.exists()
-		if err == nil {
-			err = os.RemoveAll(s.fresh)
-		}
-		if err == nil && exists {
-			// At no moment is a part of it in its place.
-			if err = os.Rename(s.path, s.fresh); err == nil {
-				err = os.RemoveAll(s.fresh)
-			}
-		}
-		if err != nil {
+		if err := s.remove(r); err != nil {
 			return fmt.Errorf("delete repository %s: %w", s.path, err)
 		}
 		return nil
 	})
+}
+
+func (s repository) remove(r *dysnomia.Request) error {
+	exists, err := s.exists()
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(s.fresh); err != nil || !exists {
+		return err
+	}
+	place, err := filepath.EvalSymlinks(s.path)
+	if err != nil {
+		return err
+	}
+	if shared, err := lifecycle.Shared(r, place); err != nil || shared {
+		return err
+	}
+	// At no moment is a part of it in its place.
+	if err := os.Rename(s.path, s.fresh); err != nil {
+		return err
+	}
+	return os.RemoveAll(s.fresh)
 }
 
 // Snapshot stores a dump of the repository.
