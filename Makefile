@@ -41,9 +41,10 @@ demo-soap: setup setup-lab setup-https
 	$(GO) test -count=1 -v -run '^TestDeployThroughHTTPSAndSSHAndHere$$' ./test/soap
 
 # The race detector would let every program that the tests start sleep for a
-# second when it ends.
+# second when it ends. The limit of a package is for what hangs, not for a
+# machine that is slow.
 test: setup setup-race setup-plugins setup-process-managers setup-web setup-databases setup-stafftracker setup-bus setup-soap setup-https setup-ssh setup-lab
-	GORACE=atexit_sleep_ms=0 $(GO) test -race $(GOTESTFLAGS) ./...
+	GORACE=atexit_sleep_ms=0 $(GO) test -race -timeout 30m $(GOTESTFLAGS) ./...
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v -e /test/network$$ -e /test/stafftracker$$)
