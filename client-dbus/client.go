@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -25,8 +26,17 @@ const replyTime = 25 * time.Second
 // no limit for them.
 const maxCalls = 64
 
+// Config are the circumstances of a [Client].
+type Config struct {
+	SessionBus bool // otherwise the system bus
+	// Log receives what the service says about locks, such as whose it releases.
+	// It may be nil; it may be used from several goroutines.
+	Log io.Writer
+}
+
 // Client is the contract over one connection to the bus.
 type Client struct {
+	log    io.Writer
 	conn   *dbus.Conn
 	object dbus.BusObject
 	calls  chan struct{} // one for each call that waits for its reply
@@ -45,10 +55,10 @@ type outcome struct {
 	err     error
 }
 
-// Connect connects to the service on the system bus, or on the session bus.
-func Connect(ctx context.Context, sessionBus bool) (*Client, error) {
-	c := &Client{calls: make(chan struct{}, maxCalls), jobs: make(map[int32]chan outcome)}
-	conn, bus, err := dbuswire.Connect(sessionBus, dbus.WithSignalHandler(c))
+// Connect connects to the service.
+func Connect(ctx context.Context, config Config) (*Client, error) {
+	c := &Client{log: config.Log, calls: make(chan struct{}, maxCalls), jobs: make(map[int32]chan outcome)}
+	conn, bus, err := dbuswire.Connect(config.SessionBus, dbus.WithSignalHandler(c))
 	if err != nil {
 		return nil, fmt.Errorf("Cannot connect to %s bus! Reason: %w", bus, err)
 	}

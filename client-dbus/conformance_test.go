@@ -62,7 +62,7 @@ func serve(t *testing.T, config dbusservice.Config) {
 
 func connect(t *testing.T) *dbusclient.Client {
 	t.Helper()
-	client, err := dbusclient.Connect(t.Context(), false)
+	client, err := dbusclient.Connect(t.Context(), dbusclient.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func (c *Connection) connected(ctx context.Context) (*Client, error) {
 			return c.client, nil
 		}
 	}
-	client, err := Connect(ctx, c.SessionBus)
+	client, err := Connect(ctx, Config{SessionBus: c.SessionBus})
 	if err != nil {
 		return nil, err
 	}

@@ -138,7 +138,7 @@ func TestSecondService(t *testing.T) {
 
 func TestWithoutBus(t *testing.T) {
 	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere/bus")
-	if _, err := dbusclient.Connect(t.Context(), false); err == nil || !strings.Contains(err.Error(), "Cannot connect to system bus! Reason: ") {
+	if _, err := dbusclient.Connect(t.Context(), dbusclient.Config{}); err == nil || !strings.Contains(err.Error(), "Cannot connect to system bus! Reason: ") {
 		t.Errorf("client: %v", err)
 	}
 	if _, err := dbusservice.Listen(dbusservice.Config{LogDir: t.TempDir(), Log: t.Output()}); err == nil || !strings.Contains(err.Error(), "connect to the system bus: ") {

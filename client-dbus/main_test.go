@@ -69,7 +69,7 @@ func actAsService(args []string) error {
 
 // actAsClient activates a component and captures the configuration.
 func actAsClient([]string) error {
-	client, err := dbusclient.Connect(context.Background(), false)
+	client, err := dbusclient.Connect(context.Background(), dbusclient.Config{})
 	if err != nil {
 		return err
 	}

@@ -86,13 +86,21 @@ func (c *Client) QueryInstalled(ctx context.Context, profile string) ([]byte, er
 
 // Lock implements [service.Profiles].
 func (c *Client) Lock(ctx context.Context, profile string) error {
-	_, err := c.run(ctx, "lock", profile)
-	return err
+	return c.notifying(ctx, "lock", profile)
 }
 
 // Unlock implements [service.Profiles].
 func (c *Client) Unlock(ctx context.Context, profile string) error {
-	_, err := c.run(ctx, "unlock", profile)
+	return c.notifying(ctx, "unlock", profile)
+}
+
+// notifying runs a job about a lock and passes on what its log says: a user
+// wants to know whose lock it was.
+func (c *Client) notifying(ctx context.Context, method, profile string) error {
+	_, log, err := c.runLogged(ctx, method, profile)
+	if err == nil && c.log != nil {
+		_ = passOn(log, c.log) // if nobody listens, the lock is held or released nevertheless
+	}
 	return err
 }
 
@@ -136,11 +144,16 @@ func (c *Client) activity(ctx context.Context, method string, a service.Activity
 		_, writeErr := a.Output.Write(withoutTitle(failure.Log))
 		return errors.Join(err, writeErr)
 	}
+	return passOn(log, a.Output)
+}
+
+// passOn writes what the log of a job says that has succeeded.
+func passOn(log string, w io.Writer) error {
 	output, err := os.ReadFile(log)
 	if err != nil {
-		return nil // the activity has succeeded, only its output is lost
+		return nil // only the output is lost
 	}
-	_, err = a.Output.Write(withoutTitle(output))
+	_, err = w.Write(withoutTitle(output))
 	return err
 }
 

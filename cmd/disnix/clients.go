@@ -38,7 +38,7 @@ func connector(host *dysnomia.Host, r coordinator.Reporter, local service.LocalC
 			config.Log = log
 			return service.NewLocal(host, config), nil
 		case "disnix-client":
-			return dbusclient.Connect(ctx, false)
+			return dbusclient.Connect(ctx, dbusclient.Config{Log: log})
 		}
 		address, err := target.Address()
 		if err != nil {

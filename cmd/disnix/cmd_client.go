@@ -26,8 +26,9 @@ func clientProgram() *program {
 		synopsis: []string{"OPERATION [OPTION]... [PATH]..."},
 		description: `
 Asks the disnix-service of this machine over D-Bus for a single activity, and
-waits until it has ended. If it failed, its log is printed. Only root and the
-members of the group 'disnix' may do that.
+waits until it has ended. If it failed, its log is printed; that of locks also
+says who is notified, and whose lock was released. Only root and the members of
+the group 'disnix' may do that.
 
 There are no shells through the service: use disnix-run-activity --shell.`,
 		groups: groups,
@@ -59,7 +60,7 @@ func runClient(inv *invocation) error {
 	if err != nil {
 		return err
 	}
-	client, err := dbusclient.Connect(ctx, inv.Bool("session-bus"))
+	client, err := dbusclient.Connect(ctx, dbusclient.Config{SessionBus: inv.Bool("session-bus"), Log: inv.stderr})
 	if err != nil {
 		return fail("%w", err)
 	}

@@ -202,7 +202,7 @@ func TestRoughEdge_soap8(t *testing.T) {
 		dbustest.SystemBus(t)
 		serveOnBus(t, func(io.Writer) service.Service { return new(servicetest.Fake) })
 		s := serveBus(t)
-		other, err := dbusclient.Connect(t.Context(), false)
+		other, err := dbusclient.Connect(t.Context(), dbusclient.Config{})
 		if err != nil {
 			t.Fatal(err)
 		}

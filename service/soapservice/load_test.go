@@ -233,7 +233,7 @@ func BenchmarkSmallOperation(b *testing.B) {
 	fake := new(servicetest.Fake)
 	serveOnBus(b, func(io.Writer) service.Service { return fake })
 	b.Run("D-Bus", func(b *testing.B) {
-		client, err := dbusclient.Connect(b.Context(), false)
+		client, err := dbusclient.Connect(b.Context(), dbusclient.Config{})
 		if err != nil {
 			b.Fatal(err)
 		}
