@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime/multipart"
 	"mime/quotedprintable"
 	"net/url"
 	"os"
@@ -21,9 +20,9 @@ const maxParts = 100_000
 // that arrive before they are asked for go to a temporary file, as do values in
 // base64.
 type parts struct {
-	reader     *multipart.Reader // nil if the message is not multipart
+	reader     *partReader // nil if the message is not multipart
 	source     *rememberingReader
-	buffer     *bufio.Reader  // below source; given back when it is closed
+	buffer     *bufio.Reader  // between them; given back when it is closed
 	references map[string]int // how often the envelope mentions a part
 	early      map[string]spooled
 	count      int
@@ -88,19 +87,17 @@ func (p *parts) next() (id, mediaType string, content io.Reader, err error) {
 	if p.count++; p.count > maxParts {
 		return "", "", nil, &Fault{Code: Client, Text: fmt.Sprintf("the message has more than %d parts", maxParts), Status: statusTooLarge}
 	}
-	next, err := p.reader.NextRawPart()
+	header, content, err := p.reader.next()
 	if err != nil {
 		return "", "", nil, p.explain(err)
 	}
-	id = trimID(next.Header.Get("Content-ID"))
-	content = next
-	switch strings.ToLower(strings.TrimSpace(next.Header.Get("Content-Transfer-Encoding"))) {
+	switch strings.ToLower(strings.TrimSpace(header.Get("Content-Transfer-Encoding"))) {
 	case "base64":
-		content = base64.NewDecoder(base64.StdEncoding, next)
+		content = base64.NewDecoder(base64.StdEncoding, content)
 	case "quoted-printable":
-		content = quotedprintable.NewReader(next)
+		content = quotedprintable.NewReader(content)
 	}
-	return id, next.Header.Get("Content-Type"), content, nil
+	return trimID(header.Get("Content-ID")), header.Get("Content-Type"), content, nil
 }
 
 // explain tells apart the end of the parts, a failure of what they are read from
@@ -111,21 +108,24 @@ func (p *parts) explain(err error) error {
 		return err
 	case p.source.err != nil && !errors.Is(p.source.err, io.EOF):
 		return p.source.err
-	case errors.Is(err, io.EOF):
-		return fmt.Errorf("read the parts of the message: %w", io.ErrUnexpectedEOF)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("read the parts of the message: %w", err)
 	default:
 		return clientFault("the parts of the message are not in order: %v", err)
 	}
 }
 
 // rememberingReader remembers how it ended: not everybody who reads from it
-// passes that on.
+// passes that on, or stops reading then.
 type rememberingReader struct {
 	io.Reader
 	err error
 }
 
 func (r *rememberingReader) Read(p []byte) (int, error) {
+	if r.err != nil {
+		return 0, r.err
+	}
 	n, err := r.Reader.Read(p)
 	if err != nil {
 		r.err = err
@@ -191,7 +191,7 @@ func (p *parts) close() error {
 	if p.buffer != nil && len(p.references) == 0 {
 		p.reader = nil
 		p.buffer.Reset(nil)
-		bodyBuffers.Put(p.buffer)
+		partBuffers.Put(p.buffer)
 		p.buffer = nil
 	}
 	if p.release != nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"mime/multipart"
 	"net/http"
 	"strings"
 	"sync"
@@ -22,8 +21,8 @@ type envelope struct {
 	strict bool
 }
 
-// bodyBuffers are what multipart messages are read through.
-var bodyBuffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 128<<10) }}
+// partBuffers are what multipart messages are read through.
+var partBuffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, partBuffer) }}
 
 const statusTooLarge = http.StatusRequestEntityTooLarge
 
@@ -49,15 +48,16 @@ func (p *parts) root(header http.Header, body io.Reader) (envelope, error) {
 	if e.strict {
 		return e, checkCharset(parameters["charset"])
 	}
-	if parameters["boundary"] == "" {
+	switch length := len(parameters["boundary"]); {
+	case length == 0:
 		return e, unsupported("the Content-Type has no boundary")
+	case length > maxBoundary:
+		return e, unsupported("the boundary in the Content-Type is longer than %d bytes", maxBoundary)
 	}
-	// The parts are read in small pieces, which must not become small reads of
-	// the connection.
-	p.buffer = bodyBuffers.Get().(*bufio.Reader)
-	p.buffer.Reset(e.Reader)
-	p.source = &rememberingReader{Reader: p.buffer}
-	p.reader = multipart.NewReader(p.source, parameters["boundary"])
+	p.source = &rememberingReader{Reader: e.Reader}
+	p.buffer = partBuffers.Get().(*bufio.Reader)
+	p.buffer.Reset(p.source)
+	p.reader = newPartReader(p.buffer, parameters["boundary"])
 	e.Reader, err = p.envelopePart(trimID(parameters["start"]))
 	return e, err
 }
