@@ -31,7 +31,7 @@ type Generation struct {
 // names that begin in the same way. A missing directory or profile has no
 // generations.
 func Generations(dir, name string) ([]Generation, error) {
-	if err := checkProfileName(name); err != nil {
+	if err := CheckProfileName(name); err != nil {
 		return nil, err
 	}
 	entries, err := os.ReadDir(dir)
@@ -91,7 +91,7 @@ func ListGenerations(dir, name string) (string, error) {
 // dir/name; missing directories are created. Nothing changes if it is current
 // already, or if it fails.
 func SetProfile(ctx context.Context, dir, name, path string) error {
-	if err := checkProfileName(name); err != nil {
+	if err := CheckProfileName(name); err != nil {
 		return err
 	}
 	if path == "" {
@@ -126,7 +126,7 @@ func SetProfile(ctx context.Context, dir, name, path string) error {
 // directory that can be written to, on a disk that is not full. What is
 // missing of the directory is created.
 func CheckGeneration(dir, name, path string) error {
-	if err := checkProfileName(name); err != nil {
+	if err := CheckProfileName(name); err != nil {
 		return err
 	}
 	if followToStore(path) == "" {

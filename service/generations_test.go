@@ -97,7 +97,7 @@ func TestSetProfile(t *testing.T) {
 
 func TestProfileNames(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"", ".", "..", "a/b", "../x", "default-3-link", "a\nb", "a\x00b"} {
+	for _, name := range []string{"", ".", "..", "a/b", "../x", "default-3-link", "a\nb", "a\x00b", strings.Repeat("a", 201)} {
 		if err := service.SetProfile(t.Context(), dir, name, "/nix/store/x"); err == nil {
 			t.Errorf("profile name %q is accepted", name)
 		}

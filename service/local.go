@@ -79,7 +79,7 @@ func (l *Local) QueryInstalled(_ context.Context, profile string) ([]byte, error
 // installedManifest returns the path of the manifest of a profile, or nothing
 // if there is none.
 func installedManifest(profile string) (string, error) {
-	if err := checkProfileName(profile); err != nil {
+	if err := CheckProfileName(profile); err != nil {
 		return "", err
 	}
 	dir, err := ProfileDir()

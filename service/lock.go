@@ -83,7 +83,7 @@ func (l *Local) acquire(ctx context.Context, file lockFile) (held foundLock, ser
 // With one, or with LocalConfig.OwnLocks, it is an error if somebody else
 // has acquired the lock meanwhile, and that lock stays ([*LostLockError]).
 func (l *Local) Unlock(ctx context.Context, profile string) error {
-	if err := checkProfileName(profile); err != nil {
+	if err := CheckProfileName(profile); err != nil {
 		return err
 	}
 	file := newLockFile(profile)

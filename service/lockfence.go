@@ -20,7 +20,7 @@ func (l *Local) claimed(ctx context.Context, profile string, do func() error) er
 		return do()
 	}
 	profile = cmp.Or(profile, claim.Profile)
-	if err := checkProfileName(profile); err != nil {
+	if err := CheckProfileName(profile); err != nil {
 		return err
 	}
 	held, err := l.use(ctx, newLockFile(profile), claim)

@@ -38,11 +38,17 @@ func userProfileDir(name string) (string, error) {
 	return filepath.Join(nix.StateDir(), "profiles", "per-user", u.Username, name), nil
 }
 
-// checkProfileName refuses names that would leave the directory of profiles
-// or be mistaken for the generation of another profile.
-func checkProfileName(name string) error {
+// longestProfileName is the number of bytes that a profile name may have: there
+// are files whose names consist of it and more.
+const longestProfileName = 200
+
+// CheckProfileName refuses names that would leave the directory of profiles, be
+// mistaken for the generation of another profile, or be too long for files.
+func CheckProfileName(name string) error {
 	problem := ""
 	switch {
+	case len(name) > longestProfileName:
+		return fmt.Errorf("profile name %.30q... is not usable: it is longer than %d bytes", name, longestProfileName)
 	case name == "":
 		return errors.New("no profile name is given")
 	case name == "." || name == "..":

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/disnix-go/disnix/service"
 )
 
 // Flags that several programs share. Each call returns a new flag, because
@@ -120,8 +122,11 @@ func (inv *invocation) enabled(option, variable string) bool {
 // profile returns the name of the profile, which is part of file names.
 func (inv *invocation) profile() (string, error) {
 	name := inv.setting("profile", "DISNIX_PROFILE", "default")
-	if name == "" || strings.HasPrefix(name, ".") || strings.ContainsAny(name, "/\x00") {
-		return "", usageError{fmt.Errorf("invalid profile name %q: it must not be empty, begin with a dot or contain a slash", name)}
+	if err := service.CheckProfileName(name); err != nil {
+		return "", usageError{err}
+	}
+	if strings.HasPrefix(name, ".") {
+		return "", usageError{fmt.Errorf("profile name %q is not usable: it begins with a dot", name)}
 	}
 	return name, nil
 }
