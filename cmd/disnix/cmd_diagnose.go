@@ -3,6 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -66,7 +69,7 @@ func runDiagnose(inv *invocation) error {
 		printMappings(s.stderr, mappings)
 		return nil
 	case len(mappings) == 0:
-		return fail("No mapping found that matches the provided selection criteria!")
+		return noMapping(s.stderr, manifest, name)
 	case len(mappings) > 1 && command == "":
 		fmt.Fprintf(s.stderr, "Multiple mappings found! Choose one with --target and --container, or run a\n--command on all of them. This service has been mapped to:\n\n")
 		printMappings(s.stderr, mappings)
@@ -87,6 +90,24 @@ func runDiagnose(inv *invocation) error {
 		}
 	}
 	return nil
+}
+
+// noMapping tells what there is instead of the mapping that was asked for.
+func noMapping(w io.Writer, manifest *models.Manifest, name string) error {
+	fmt.Fprintln(w, "No mapping found that matches the provided selection criteria!")
+	if mappings := coordinator.ServicesNamed(manifest, name, "", ""); len(mappings) > 0 {
+		fmt.Fprintf(w, "This service has been mapped to:\n\n")
+		printMappings(w, mappings)
+		return quiet(1)
+	}
+	names := make(map[string]bool)
+	for _, mapping := range manifest.ServiceMappings {
+		if service := manifest.Services[mapping.Service]; service != nil {
+			names[service.Name] = true
+		}
+	}
+	fmt.Fprintf(w, "There is no service %q. These are deployed: %s\n", name, strings.Join(slices.Sorted(maps.Keys(names)), ", "))
+	return quiet(1)
 }
 
 func printMappings(w io.Writer, mappings []models.ServiceMapping) {
