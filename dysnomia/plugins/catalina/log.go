@@ -21,7 +21,9 @@ const (
 // Record is one entry of a log in the format of Tomcat's OneLineFormatter,
 // which is its default.
 type Record struct {
-	Thread string
+	// Date and Clock are when it was written, as the server writes that.
+	Date, Clock string
+	Thread      string
 	// Logger is the class and method that speaks. Unlike the messages, it is
 	// the same in all languages.
 	Logger  string
@@ -110,14 +112,14 @@ func (f *logFile) read(path string) {
 }
 
 // header is the first line of a record: date, time, level, thread, logger.
-var header = regexp.MustCompile(`^\S+ \S+ \S+ \[([^\]]*)\] (\S+) (.*)$`)
+var header = regexp.MustCompile(`^(\S+) (\S+) \S+ \[([^\]]*)\] (\S+) (.*)$`)
 
 func (f *logFile) add(line string) {
 	if m := header.FindStringSubmatch(line); m != nil {
 		if last := len(f.records) - 1; last >= 0 && f.records[last].isChatter() {
 			f.records = f.records[:last]
 		}
-		f.records = append(f.records, Record{Thread: m[1], Logger: m[2], Message: m[3]})
+		f.records = append(f.records, Record{Date: m[1], Clock: m[2], Thread: m[3], Logger: m[4], Message: m[5]})
 		return
 	}
 	if len(f.records) == 0 || strings.TrimSpace(line) == "" {
@@ -127,6 +129,10 @@ func (f *logFile) add(line string) {
 		last.Trace = append(last.Trace, strings.TrimSpace(line))
 	}
 }
+
+// isBefore compares the times of two records. It is false if they are not of
+// the same day, because the names of months are in the server's language.
+func (r Record) isBefore(other Record) bool { return r.Date == other.Date && r.Clock < other.Clock }
 
 // isChatter reports whether a record says nothing about the server, nor about
 // a failure.

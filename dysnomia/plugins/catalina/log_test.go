@@ -18,6 +18,10 @@ const (
 	otherFailed = "21-Nov-2026 13:47:50.970 SEVERE [Catalina-utility-1] org.apache.catalina.core.StandardContext.startInternal Context [/other] startup failed due to previous errors\n"
 	exception   = "21-Nov-2026 13:47:50.970 SEVERE [Catalina-utility-2] org.apache.catalina.core.StandardContext.listenerStart Exception sending context initialized event\n" +
 		"\tjava.lang.IllegalStateException: no luck\n\t\tat demo.Listener.init(Listener.java:3)\n\tCaused by: java.io.IOException: no database\n\t\tat demo.Db.open(Db.java:7)\n\t\t... 24 more\n"
+	exceptionBefore = "21-Nov-2026 13:47:50.960 SEVERE [Catalina-utility-2] org.apache.catalina.core.StandardContext.listenerStart Error configuring\n" +
+		"\tjava.lang.ClassNotFoundException: of.another.Application\n"
+	exceptionAfter = "21-Nov-2026 13:47:50.990 SEVERE [Catalina-utility-2] org.apache.catalina.core.StandardContext.listenerStart Error configuring\n" +
+		"\tjava.lang.ClassNotFoundException: of.the.Next\n"
 	noArchive = "21-Nov-2026 13:47:50.978 SEVERE [Catalina-utility-2] org.apache.catalina.startup.HostConfig.deployWAR Error deploying web application archive [/base/webapps/app.war]\n" +
 		"\tjava.lang.IllegalStateException: Error starting child\n"
 )
@@ -88,7 +92,10 @@ func TestJudge(t *testing.T) {
 			want: Verdict{true, true, "Exception sending context initialized event: java.io.IOException: no database"}},
 		"the reason is in the log of the host": {server: began + noContext + ended, host: exception,
 			want: Verdict{true, true, "Exception sending context initialized event: java.io.IOException: no database"}},
-		"the reason is not there": {server: began + noContext + ended, want: Verdict{Finished: true, Failed: true}},
+		"the thread deploys others, which fail, too": {server: began + noContext + ended, host: exceptionBefore + exception + exceptionAfter,
+			want: Verdict{true, true, "Exception sending context initialized event: java.io.IOException: no database"}},
+		"only others have said why": {server: began + noContext + ended, host: exceptionBefore + exceptionAfter, want: Verdict{Finished: true, Failed: true}},
+		"the reason is not there":   {server: began + noContext + ended, want: Verdict{Finished: true, Failed: true}},
 		"it is no archive": {server: began + noArchive + ended,
 			want: Verdict{true, true, "Error deploying web application archive [/base/webapps/app.war]: java.lang.IllegalStateException: Error starting child"}},
 	} {

@@ -46,7 +46,7 @@ func Judge(log map[string][]Record, paths ...string) Verdict {
 			return r.Logger == startContext || mentions(r) && len(r.Trace) > 0
 		})}
 		if v.Failed {
-			v.Reason = reason(log, during, thread)
+			v.Reason = reason(log, during, records[begin], records[end])
 		}
 		return v
 	}
@@ -54,18 +54,21 @@ func Judge(log map[string][]Record, paths ...string) Verdict {
 }
 
 // reason returns the first exception of a deployment. What the application
-// itself throws is often in the log of its host alone.
-func reason(log map[string][]Record, during []Record, thread string) string {
+// itself throws is often in the log of its host alone, among what others throw
+// that the same thread has deployed before and after it.
+func reason(log map[string][]Record, during []Record, begin, end Record) string {
 	hasTrace := func(r Record) bool { return len(r.Trace) > 0 }
 	if i := slices.IndexFunc(during, hasTrace); i >= 0 {
 		return during[i].Cause()
+	}
+	isOurs := func(r Record) bool {
+		return hasTrace(r) && r.Thread == end.Thread && !r.isBefore(begin) && !end.isBefore(r)
 	}
 	for name, records := range log {
 		if strings.HasPrefix(name, "catalina") {
 			continue
 		}
-		i := lastIndex(records, func(r Record) bool { return hasTrace(r) && r.Thread == thread })
-		if i >= 0 {
+		if i := lastIndex(records, isOurs); i >= 0 {
 			return records[i].Cause()
 		}
 	}

@@ -85,6 +85,12 @@ func (a application) isUnpacked() bool {
 		mark.ModTime().Equal(file.ModTime().Truncate(time.Second)))
 }
 
+// hasTracker reports whether the server has unpacked some WAR file there.
+func (a application) hasTracker() bool {
+	_, err := os.Lstat(a.tracker())
+	return err == nil
+}
+
 func (a application) tracker() string { return filepath.Join(a.dir, "META-INF", "war-tracker") }
 
 // files returns what a component has to be copied to the server: context files

@@ -122,13 +122,13 @@ func (d *deployment) look(ctx context.Context, r *dysnomia.Request, app *observe
 	unpacked := app.isUnpacked()
 	verdict := catalina.Judge(log, app.war, app.descriptor)
 	news := verdict.Finished && app.finished.IsZero()
-	if news {
-		app.finished = time.Now()
-	}
 	if news || time.Since(app.asked) > catalina.RequestInterval {
 		app.serves, app.seen = d.serves(ctx, app.application)
 		app.down = !app.serves && d.isDown(ctx)
 		app.asked, app.unpacked = time.Now(), unpacked
+	}
+	if news {
+		app.finished = time.Now() // a slow answer has not used up the grace
 	}
 	served, seen := app.serves, app.seen
 	late := !app.finished.IsZero() && time.Since(app.finished) > grace

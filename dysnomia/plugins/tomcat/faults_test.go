@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,11 +94,25 @@ func TestNeverDeployed(t *testing.T) {
 	}
 }
 
-// TestServerEndsWhileDeploying: it ends when it has seen the file. That is
-// noticed at once, not when it has had all the time to deploy it.
+// TestServerEndsWhileDeploying: it ends when the file is there. That is noticed
+// at once, not when it has had all the time to deploy it. So that it cannot be
+// too quick, the server does not look for applications.
 func TestServerEndsWhileDeploying(t *testing.T) {
 	t.Parallel()
-	s := tomcattest.Start(t)
+	s, err := tomcattest.Prepare(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf := filepath.Join(s.Base, "conf/server.xml")
+	text, err := os.ReadFile(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugintest.WriteFile(t, conf, strings.Replace(string(text), `autoDeploy="true"`, `autoDeploy="false"`, 1))
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
 	f := fixture(t, with(component(t, s, "app", ""), map[string]string{"deployTimeout": "600"}))
 	ended := make(chan struct{})
 	go func() {

@@ -57,7 +57,7 @@ func server(t testing.TB) *tomcattest.Server {
 }
 
 func properties(s *tomcattest.Server) map[string]string {
-	return map[string]string{"catalinaBaseDir": s.Base, "deployTimeout": "20", "timeout": "5"}
+	return map[string]string{"catalinaBaseDir": s.Base, "deployTimeout": "300", "timeout": "120"}
 }
 
 var number atomic.Int32

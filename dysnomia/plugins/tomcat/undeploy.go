@@ -18,15 +18,20 @@ import (
 // let go of the applications.
 func (s settings) undeploy(ctx context.Context, r *dysnomia.Request, list []linkdir.Entry) error {
 	apps := applications(list)
+	unpacked := make([]bool, len(apps))
 	log := s.server.Follow()
+	for i, app := range apps {
+		unpacked[i] = app.hasTracker()
+	}
 	if err := linkdir.Remove(r, list); err != nil {
 		return err
 	}
 	return await.Until(ctx, "Tomcat to undeploy "+strings.Join(names(apps), ", "), s.deployTimeout, func(ctx context.Context) (bool, string, error) {
 		records := log.Read()
 		var left []string
-		for _, app := range apps {
-			status, err := s.remains(ctx, app, records)
+		for i, app := range apps {
+			unpacked[i] = unpacked[i] || app.hasTracker()
+			status, err := s.remains(ctx, app, unpacked[i], records)
 			if err != nil {
 				return false, "", err
 			}
@@ -39,15 +44,16 @@ func (s settings) undeploy(ctx context.Context, r *dysnomia.Request, list []link
 }
 
 // remains returns what is left of an application whose files were removed, or
-// nothing. A WAR file that is there belongs to somebody else.
-func (s settings) remains(ctx context.Context, app application, log map[string][]catalina.Record) (string, error) {
+// nothing. A WAR file that is there belongs to somebody else. Of a directory
+// that the server has unpacked, it deletes one file after the other.
+func (s settings) remains(ctx context.Context, app application, unpacked bool, log map[string][]catalina.Record) (string, error) {
 	if _, err := os.Lstat(app.war); err == nil {
 		return "", nil
 	}
 	if s.isDown(ctx) {
 		return "", app.discard()
 	}
-	if _, err := os.Lstat(app.tracker()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(app.dir); unpacked && !errors.Is(err, fs.ErrNotExist) {
 		return app.dir + " is still there: see whether Tomcat runs, and autoDeploy is on in its conf/server.xml", nil
 	}
 	if app.context == "" || catalina.Undeployed(log, app.logName()) {
@@ -75,7 +81,7 @@ func (s settings) isDown(ctx context.Context) bool {
 
 // discard deletes what the server has unpacked.
 func (a application) discard() error {
-	if _, err := os.Lstat(a.tracker()); err != nil {
+	if !a.hasTracker() {
 		return nil // not from a WAR file
 	}
 	if err := os.RemoveAll(a.dir); err != nil {
