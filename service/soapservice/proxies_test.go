@@ -13,12 +13,12 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/crypto/bcrypt"
-
 	"github.com/disnix-go/disnix/service/soapservice"
 	"github.com/disnix-go/disnix/service/soapwire"
 	"github.com/disnix-go/disnix/service/webserver"
 	"github.com/disnix-go/disnix/test/nixtest"
+	"github.com/disnix-go/disnix/test/porttest"
+	"golang.org/x/crypto/bcrypt"
 )
 
 const nginxConfiguration = `
@@ -134,7 +134,7 @@ func startProxy(t *testing.T, language, configuration string, s *server, command
 	if example == nil {
 		t.Fatalf("docs/soap.md has no example for %s", language)
 	}
-	port := freePort(t)
+	port := porttest.Port(t)
 	behind := strings.TrimSuffix(strings.TrimPrefix(s.url, "http://"), soapwire.ServicePath)
 	text := strings.NewReplacer("EXAMPLE", example[1], "DIR", dir, "PORT", fmt.Sprint(port)).Replace(configuration)
 	text = strings.NewReplacer("127.0.0.1:8080", behind, "/etc/nginx/disnix-users", users, "/etc/apache2/disnix-users", users).Replace(text)
@@ -159,14 +159,4 @@ func startProxy(t *testing.T, language, configuration string, s *server, command
 		return err == nil
 	})
 	return fmt.Sprintf("http://localhost:%d%s", port, soapwire.ServicePath)
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/disnix-go/disnix/test/porttest"
 	"github.com/go-sql-driver/mysql"
 )
 
@@ -92,12 +93,8 @@ func (s *Server) Remove() error { return errors.Join(s.Stop(), os.RemoveAll(s.Di
 // Start starts the server and waits until it accepts connections.
 func (s *Server) Start() error {
 	if s.Port == 0 {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		s.Port = listener.Addr().(*net.TCPAddr).Port
-		if err := listener.Close(); err != nil {
+		var err error
+		if s.Port, err = porttest.Reserve(); err != nil {
 			return err
 		}
 	}
@@ -122,7 +119,7 @@ func (s *Server) Start() error {
 }
 
 func (s *Server) await() error {
-	deadline := time.After(time.Minute)
+	deadline := time.After(5 * time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -145,7 +145,7 @@ func (s *Server) Start() error {
 
 // await waits until the server says that it is ready: it listens before.
 func (s *Server) await() error {
-	deadline := time.After(time.Minute)
+	deadline := time.After(5 * time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {

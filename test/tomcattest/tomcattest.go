@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/disnix-go/disnix/test/porttest"
 )
 
 // home is where Debian installs the server.
@@ -63,7 +64,7 @@ org.apache.catalina.core.ContainerBase.[Catalina].[localhost].handlers = 2host.o
 
 // Prepare makes the directory of a server in dir, and chooses its port.
 func Prepare(dir string) (*Server, error) {
-	port, err := freePort()
+	port, err := porttest.Reserve()
 	if err != nil {
 		return nil, err
 	}
@@ -80,15 +81,6 @@ func Prepare(dir string) (*Server, error) {
 		}
 	}
 	return s, nil
-}
-
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
 }
 
 // Command returns the program and arguments that run the server in the
@@ -120,7 +112,7 @@ func (s *Server) Start() error {
 		_ = s.process.Wait()
 		close(s.ended)
 	}()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(5 * time.Minute)
 	for {
 		if _, _, err = s.Get("/"); err == nil {
 			return nil

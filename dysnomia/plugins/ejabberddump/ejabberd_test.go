@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -17,6 +16,7 @@ import (
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/plugins/await"
 	"github.com/disnix-go/disnix/dysnomia/plugintest"
+	"github.com/disnix-go/disnix/test/porttest"
 )
 
 // account is that of Debian's package, whose control program insists on it.
@@ -55,12 +55,8 @@ func run(m *testing.M) (code int, err error) {
 // start makes the files of a server, with a control program that knows where
 // they are, and starts it.
 func start(dir string) (*instance, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := porttest.Reserve()
 	if err != nil {
-		return nil, err
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	if err := listener.Close(); err != nil {
 		return nil, err
 	}
 	for name, content := range map[string]string{

@@ -4,18 +4,19 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/plugins/await"
 	"github.com/disnix-go/disnix/dysnomia/plugintest"
+	"github.com/disnix-go/disnix/test/porttest"
 )
 
 // instance is a server on private ports.
@@ -67,7 +68,12 @@ enabled = false
 `
 
 func start(dir string) (*instance, error) {
-	s := &instance{dir: dir, httpPort: freePort(), backupPort: freePort()}
+	httpPort, httpErr := porttest.Reserve()
+	backupPort, backupErr := porttest.Reserve()
+	if err := errors.Join(httpErr, backupErr); err != nil {
+		return nil, err
+	}
+	s := &instance{dir: dir, httpPort: strconv.Itoa(httpPort), backupPort: strconv.Itoa(backupPort)}
 	config := filepath.Join(dir, "config")
 	if err := os.WriteFile(config, fmt.Appendf(nil, configuration, dir, s.backupPort, s.httpPort), 0o644); err != nil {
 		return nil, err
@@ -88,16 +94,6 @@ func start(dir string) (*instance, error) {
 func (s *instance) stop() {
 	_ = s.cmd.Process.Kill()
 	_ = s.cmd.Wait()
-}
-
-func freePort() string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "0"
-	}
-	defer listener.Close()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	return port
 }
 
 var config = plugintest.Config{Type: "influx-database", Plugin: Plugin{}}
@@ -313,7 +309,7 @@ func TestState(t *testing.T) {
 func TestFaults(t *testing.T) {
 	t.Run("the server is down", func(t *testing.T) {
 		f := fixture(t, "down", nil)
-		f.Properties["influxdbHttpPort"], f.Properties["timeout"] = freePort(), "0"
+		f.Properties["influxdbHttpPort"], f.Properties["timeout"] = strconv.Itoa(porttest.Port(t)), "0"
 		var late *await.TimeoutError
 		if err := fails(t, f, dysnomia.Activate, "127.0.0.1:"+f.Properties["influxdbHttpPort"]); !errors.As(err, &late) {
 			t.Errorf("error: %v", err)
@@ -323,7 +319,7 @@ func TestFaults(t *testing.T) {
 	t.Run("the backup port is wrong", func(t *testing.T) {
 		f := fixture(t, "wrong-port", nil)
 		f.Do(dysnomia.Activate)
-		f.Properties["influxdbBackupPort"], f.Properties["timeout"] = freePort(), "0"
+		f.Properties["influxdbBackupPort"], f.Properties["timeout"] = strconv.Itoa(porttest.Port(t)), "0"
 		fails(t, f, dysnomia.Snapshot, "refused")
 		if generations(t, f) != 0 {
 			t.Error("a failed snapshot is registered")

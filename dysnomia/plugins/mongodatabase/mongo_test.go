@@ -5,12 +5,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/plugins/await"
 	"github.com/disnix-go/disnix/dysnomia/plugintest"
+	"github.com/disnix-go/disnix/test/porttest"
 )
 
 // Debian has no MongoDB. These stand in for its programs: they take the
@@ -208,14 +210,9 @@ func TestActivate(t *testing.T) {
 func TestFaults(t *testing.T) {
 	t.Run("the server is down", func(t *testing.T) {
 		f := fixture(t, nil)
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		address := listener.Addr().String()
-		listener.Close()
-		_, f.Properties["mongoPort"], _ = net.SplitHostPort(address)
-		f.Properties["timeout"] = "0"
+		port := strconv.Itoa(porttest.Port(t))
+		address := "127.0.0.1:" + port
+		f.Properties["mongoPort"], f.Properties["timeout"] = port, "0"
 		var late *await.TimeoutError
 		if err := fails(t, f, dysnomia.Activate, address); !errors.As(err, &late) {
 			t.Errorf("error: %v", err)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/disnix-go/disnix/dysnomia/plugins/await"
+	"github.com/disnix-go/disnix/test/porttest"
 )
 
 // server is a real supervisord.
@@ -57,12 +58,11 @@ func startServer() (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := porttest.Reserve()
 	if err != nil {
 		return nil, err
 	}
-	s := &server{dir: dir, port: listener.Addr().String()}
-	listener.Close()
+	s := &server{dir: dir, port: fmt.Sprintf("127.0.0.1:%d", port)}
 	if err := os.Mkdir(s.targetDir(), 0o755); err != nil {
 		return nil, err
 	}

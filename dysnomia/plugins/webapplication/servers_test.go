@@ -3,7 +3,6 @@ package webapplication
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/plugintest"
+	"github.com/disnix-go/disnix/test/porttest"
 )
 
 const nginxConfiguration = `daemon off; master_process off; user root; pid %[1]s/pid; error_log %[1]s/log;
@@ -51,7 +51,7 @@ func TestRealServers(t *testing.T) {
 		t.Run(module, func(t *testing.T) {
 			dir := t.TempDir()
 			readable(t, dir)
-			port := freePort(t)
+			port := porttest.Port(t)
 			config := filepath.Join(dir, "server.conf")
 			plugintest.WriteFile(t, config, fmt.Sprintf(server.configuration, dir, port))
 			plugintest.WriteFile(t, filepath.Join(dir, "root", "other.html"), "other")
@@ -93,16 +93,6 @@ func readable(t *testing.T, dir string) {
 	}
 }
 
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
-}
-
 func start(t *testing.T, command []string) {
 	t.Helper()
 	cmd := exec.Command(command[0], command[1:]...)
@@ -118,7 +108,7 @@ func start(t *testing.T, command []string) {
 
 func await(t *testing.T, url string) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		response, err := http.Get(url)
 		if err == nil {
 			response.Body.Close()

@@ -18,6 +18,7 @@ import (
 	"github.com/disnix-go/disnix/dysnomia/plugins/await"
 	"github.com/disnix-go/disnix/dysnomia/plugins/linkdir"
 	"github.com/disnix-go/disnix/dysnomia/plugintest"
+	"github.com/disnix-go/disnix/test/porttest"
 )
 
 // server is a real xinetd.
@@ -76,20 +77,9 @@ const greeter = `service greeter
 }
 `
 
-// freePort returns a port that nobody uses at the moment.
-func freePort(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return fmt.Sprint(listener.Addr().(*net.TCPAddr).Port)
-}
-
 func component(t testing.TB, s *server, conf string) plugintest.Component {
 	t.Helper()
-	path, port := filepath.Join(t.TempDir(), "component"), freePort(t)
+	path, port := filepath.Join(t.TempDir(), "component"), fmt.Sprint(porttest.Port(t))
 	plugintest.WriteFile(t, filepath.Join(path, "etc/xinetd.d", "greeter-"+port), strings.ReplaceAll(conf, "PORT", port))
 	return plugintest.Component{Path: path, Container: "xinetd-service", Properties: map[string]string{
 		"xinetdTargetDir": s.targetDir(), "xinetdPidFile": s.pidFile(), "port": port,
