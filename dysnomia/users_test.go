@@ -12,10 +12,14 @@ import (
 	"testing"
 )
 
-// The accounts that these tests create. They need root.
-const (
-	testUser  = "dysnotest-u7"
-	testGroup = "dysnotest-g7"
+// The accounts that these tests create, with numbers and names that no other
+// test program has. They need root.
+var (
+	testID    = 100_000 + 2*os.Getpid()
+	number    = strconv.Itoa(testID)
+	another   = strconv.Itoa(testID + 1)
+	testUser  = "dysnotest-u" + number
+	testGroup = "dysnotest-g" + number
 )
 
 // someHash is a valid hash of crypt(3) of no password anybody uses.
@@ -66,19 +70,19 @@ func (a accountTest) deleteAll(t *testing.T) {
 func TestUsersAndGroupsComeAndGo(t *testing.T) {
 	home := filepath.Join(t.TempDir(), "home")
 	a := accounts(t, map[string]string{
-		"groups/" + testGroup: "gid=47113\n",
-		"users/" + testUser:   "uid=47113\ngroup=" + testGroup + "\ndescription='A test user'\nhomeDir=" + home + "\ncreateHomeDir=1\nshell=/bin/sh",
+		"groups/" + testGroup: "gid=" + number + "\n",
+		"users/" + testUser:   "uid=" + number + "\ngroup=" + testGroup + "\ndescription='A test user'\nhomeDir=" + home + "\ncreateHomeDir=1\nshell=/bin/sh",
 	})
 	a.addAll(t)
 	a.addAll(t)
 	found, err := user.Lookup(testUser)
 	check(t, err)
-	if found.Uid != "47113" || found.Gid != "47113" || found.Name != "A test user" || found.HomeDir != home {
+	if found.Uid != number || found.Gid != number || found.Name != "A test user" || found.HomeDir != home {
 		t.Errorf("user: %+v", found)
 	}
 	info, err := os.Stat(home)
 	check(t, err)
-	if stat := info.Sys().(*syscall.Stat_t); stat.Uid != 47113 {
+	if stat := info.Sys().(*syscall.Stat_t); int(stat.Uid) != testID {
 		t.Errorf("the home directory belongs to %d", stat.Uid)
 	}
 	if !strings.Contains(a.log.String(), "User: "+testUser+" already exists!") {
@@ -92,10 +96,10 @@ func TestUsersAndGroupsComeAndGo(t *testing.T) {
 }
 
 func TestExistingAccountsKeepTheirNumbers(t *testing.T) {
-	a := accounts(t, map[string]string{"groups/" + testGroup: "gid=47114"})
-	check(t, exec.Command("groupadd", "-g", "47113", testGroup).Run())
+	a := accounts(t, map[string]string{"groups/" + testGroup: "gid=" + another})
+	check(t, exec.Command("groupadd", "-g", number, testGroup).Run())
 	a.addAll(t)
-	want := testGroup + " already has gid: 47113, while: 47114 was requested! Old gid will be retained!"
+	want := testGroup + " already has gid: " + number + ", while: " + another + " was requested! Old gid will be retained!"
 	if !strings.Contains(a.log.String(), want) {
 		t.Errorf("log: %s", a.log)
 	}
@@ -150,11 +154,11 @@ func TestRoughEdge_host20_passwordsAndEnvironment(t *testing.T) {
 	})
 	t.Run("host 20: the environment is no part of the specification", func(t *testing.T) {
 		a := accounts(t, map[string]string{"users/" + testUser: ""})
-		a.Environment = append(os.Environ(), "uid=47115", "shell=/bin/evil", "homeDir=/evil", "createHomeDir=1")
+		a.Environment = append(os.Environ(), "uid="+another, "shell=/bin/evil", "homeDir=/evil", "createHomeDir=1")
 		a.addAll(t)
 		found, err := user.Lookup(testUser)
 		check(t, err)
-		if found.Uid == "47115" || found.HomeDir != "/dev/null" {
+		if found.Uid == another || found.HomeDir != "/dev/null" {
 			t.Errorf("user: %+v", found)
 		}
 	})
@@ -255,12 +259,12 @@ func TestRoughEdge_host22_homeDirectories(t *testing.T) {
 	t.Run("host 22: a home directory alone belongs to its user", func(t *testing.T) {
 		home := filepath.Join(t.TempDir(), "a", "home")
 		a := accounts(t, map[string]string{"users/" + testUser: "createHomeDirOnly=1\ncreateHomeDir=1\nhomeDir=" + home})
-		check(t, exec.Command("useradd", "-M", "-u", "47116", testUser).Run())
+		check(t, exec.Command("useradd", "-M", "-u", number, testUser).Run())
 		a.addAll(t)
 		a.deleteAll(t)
 		info, err := os.Stat(home)
 		check(t, err)
-		if stat := info.Sys().(*syscall.Stat_t); stat.Uid != 47116 {
+		if stat := info.Sys().(*syscall.Stat_t); int(stat.Uid) != testID {
 			t.Errorf("it belongs to %d", stat.Uid)
 		}
 		if !userExists(testUser) {

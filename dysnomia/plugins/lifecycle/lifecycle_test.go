@@ -8,13 +8,15 @@ import (
 	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/disnix-go/disnix/dysnomia"
 )
 
-const account = "dysnotest-lc"
+// account is a user of this machine, and of one test program.
+var account = "dysnotest-lc" + strconv.Itoa(os.Getpid())
 
 // request is about a component that needs a user.
 func request(t *testing.T, specification string) *dysnomia.Request {

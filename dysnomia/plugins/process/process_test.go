@@ -371,7 +371,7 @@ func TestCancellationStopsAProgramThatDoesNotReturn(t *testing.T) {
 }
 
 func TestUsersLiveAsLongAsTheProcess(t *testing.T) {
-	const name, group = "dysnotest-u9", "dysnotest-g9"
+	name, group := "dysnotest-u"+strconv.Itoa(os.Getpid()), "dysnotest-g"+strconv.Itoa(os.Getpid())
 	t.Cleanup(func() {
 		_ = exec.Command("userdel", name).Run()
 		_ = exec.Command("groupdel", group).Run()

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -264,7 +265,7 @@ func TestRoughEdge_modules9(t *testing.T) {
 		f.Do(dysnomia.Deactivate)
 	})
 	t.Run("modules 9: users live as long as the service", func(t *testing.T) {
-		const name = "dysnotest-s6"
+		name := "dysnotest-s6" + strconv.Itoa(os.Getpid())
 		t.Cleanup(func() { _ = exec.Command("userdel", name).Run() })
 		files := longrun(sleeper)
 		files["../../../dysnomia-support/users/"+name] = "description=test\n"

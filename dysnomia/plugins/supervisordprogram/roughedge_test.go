@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -117,7 +118,7 @@ func TestRoughEdge_modules6(t *testing.T) {
 func TestRoughEdge_observed23(t *testing.T) {
 	s := sharedServer(t)
 	t.Run("observed 23: the rollback of a failed activation removes its links, program and users", func(t *testing.T) {
-		const name = "dysnotest-sv"
+		name := "dysnotest-sv" + strconv.Itoa(os.Getpid())
 		t.Cleanup(func() { _ = exec.Command("userdel", name).Run() })
 		c := component(t, s, "command=sh -c 'exit 3'\nstartretries=0\n")
 		dir := filepath.Join(c.Path, "dysnomia-support", "users")

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/disnix-go/disnix/dysnomia"
@@ -130,7 +131,7 @@ func TestRoughEdge_modules7(t *testing.T) {
 		}
 	})
 	t.Run("modules 7: users and links do not survive a failure", func(t *testing.T) {
-		const name = "dysnotest-sd"
+		name := "dysnotest-sd" + strconv.Itoa(os.Getpid())
 		t.Cleanup(func() { _ = exec.Command("userdel", name).Run() })
 		f := fixture(t, service(t, failing))
 		dir := filepath.Join(f.Path, "dysnomia-support", "users")

@@ -234,7 +234,7 @@ func TestCancellation(t *testing.T) {
 }
 
 func TestUsers(t *testing.T) {
-	const name = "dysnotest-si"
+	name := "dysnotest-si" + strconv.Itoa(os.Getpid())
 	t.Cleanup(func() { _ = exec.Command("userdel", name).Run() })
 	f := fixture(t, map[string]string{"rc3.d/S01web": script, "../../dysnomia-support/users/" + name: "description=x\n"})
 	f.Do(dysnomia.Activate)
