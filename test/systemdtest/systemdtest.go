@@ -107,7 +107,7 @@ func (m *Manager) makeCgroups() error {
 }
 
 func (m *Manager) await() error {
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(5 * time.Minute)
 	for {
 		state := strings.TrimPrefix(m.Systemctl("show", "-p", "SystemState"), "SystemState=")
 		if slices.Contains([]string{"running", "degraded"}, state) {
@@ -122,7 +122,7 @@ func (m *Manager) await() error {
 
 // Systemctl runs systemctl and returns what it prints, which may be an error.
 func (m *Manager) Systemctl(args ...string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "systemctl", append([]string{"--user"}, args...)...)
 	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+m.Dir, "DBUS_SESSION_BUS_ADDRESS="+m.BusAddress)
@@ -148,7 +148,7 @@ func (m *Manager) Close() {
 
 // endProcesses kills the processes of a group and waits for their end.
 func endProcesses(group string) {
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
 		var processes []string
 		for _, dir := range subgroups(group) {
 			content, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
