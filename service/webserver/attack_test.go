@@ -22,7 +22,10 @@ func TestBodiesThatNobodyReads(t *testing.T) {
 	htpasswd(t, paths[0], "admin:secret")
 	r := run(t, Config{PasswordFile: paths[0], Limits: Limits{StallTime: 50 * time.Millisecond}})
 	for _, path := range []string{HealthPath, "/"} {
-		for _, rest := range []string{"Content-Length: 1000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5\r\nab"} {
+		for _, rest := range []string{
+			"Content-Length: 1000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5\r\nab",
+			"Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n", "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n",
+		} {
 			t.Run(path+" "+rest, func(t *testing.T) {
 				conn, err := net.Dial("tcp", r.Addresses()[0].String())
 				if err != nil {

@@ -65,10 +65,14 @@ const (
 )
 
 // finish reads the rest of the body, if there is not too much of it, and tells
-// whether that was all. Nobody is asked to send what nobody wants.
+// whether that was all. Nobody is asked to send what nobody wants; but net/http
+// reads it after the response all the same, for as long as the deadline is.
 func (b *pacedBody) finish() bool {
-	if !b.ended && !b.failed && !b.held {
-		_ = b.control.SetReadDeadline(time.Now().Add(min(restTime, b.limits.StallTime)))
+	if b.ended || b.failed {
+		return b.ended
+	}
+	_ = b.control.SetReadDeadline(time.Now().Add(min(restTime, b.limits.StallTime)))
+	if !b.held {
 		_, err := io.CopyN(io.Discard, b.ReadCloser, restSize)
 		b.ended = errors.Is(err, io.EOF)
 	}
