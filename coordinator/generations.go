@@ -18,7 +18,8 @@ var ErrNoPreviousDeployment = errors.New("Unable to roll back as there are no kn
 // the one that the user gave, otherwise the one that was deployed last, which
 // the coordinator profile dir/profile points to. It returns nothing if there
 // is neither: this is the first deployment (commands, 1.5). The links of the
-// profile are resolved, since a deployment changes them.
+// profile are resolved, since a deployment changes them. If somebody has removed
+// the profile but not its generations, it is the newest of those.
 //
 // A given manifest that cannot be read is an error, and so is a coordinator
 // profile that exists but cannot be read: taken for a first deployment, it
@@ -28,10 +29,17 @@ func SelectManifest(given, dir, profile string, r Reporter) (string, error) {
 	if path == "" {
 		path = filepath.Join(dir, profile)
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-			return "", nil
+			newest, err := NewestGeneration(dir, profile)
+			if err != nil || newest == "" {
+				return "", err
+			}
+			path = newest
 		}
 	}
 	file, err := os.Open(path)
+	if err != nil && given == "" {
+		return "", fmt.Errorf("open manifest file: %w: %s", err, LostManifestAdvice)
+	}
 	if err != nil {
 		return "", fmt.Errorf("open manifest file: %w", err)
 	}
@@ -41,6 +49,10 @@ func SelectManifest(given, dir, profile string, r Reporter) (string, error) {
 	r.Problem("", "Using previous manifest: "+path)
 	return filepath.EvalSymlinks(path)
 }
+
+// LostManifestAdvice says what to do if the manifest of what is deployed cannot be
+// read any more.
+const LostManifestAdvice = "if it cannot be restored, make it anew from what is on the targets, with `disnix-reconstruct`"
 
 // NewestGeneration returns the link of the newest generation of the
 // coordinator profile: the configuration that was deployed last. It returns

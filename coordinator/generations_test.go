@@ -242,6 +242,18 @@ func TestRoughEdge_UnreadableOldManifest(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := coordinator.SelectManifest("", h.dir, "default", new(record))
-		errorContains(t, err, "open manifest file", "no such file")
+		errorContains(t, err, "open manifest file", "no such file", "disnix-reconstruct")
 	})
+}
+
+func TestSelectManifestWithoutTheProfile(t *testing.T) {
+	h := newHistory(t, t.TempDir(), "AB")
+	if err := os.Remove(filepath.Join(h.dir, "default")); err != nil {
+		t.Fatal(err)
+	}
+	path, err := coordinator.SelectManifest("", h.dir, "default", new(record))
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "path", path, filepath.Join(h.dir, "B"))
 }

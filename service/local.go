@@ -91,7 +91,8 @@ func installedManifest(profile string) (string, error) {
 		return "", nil
 	}
 	if _, err := os.Stat(link); err != nil {
-		return "", fmt.Errorf("query what is installed in profile %q: its content is gone: %w", profile, err)
+		return "", fmt.Errorf("query what is installed in profile %q: its content is gone: %w: go back to a generation that is there, "+
+			"with 'nix-env -p %s --switch-generation N' on that machine, or remove %s there if there is none", profile, err, link, link)
 	}
 	path := filepath.Join(link, "profilemanifest.xml")
 	_, err = os.Stat(path)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -72,7 +73,7 @@ func reconstruct(ctx context.Context, s *site) error {
 func (s *session) describesDeployed(manifest *models.Manifest) bool {
 	previous, _, err := s.oldManifest()
 	if err != nil {
-		s.reporter.Problem("", err.Error())
+		s.reporter.Problem("", strings.TrimPrefix(err.Error(), "[coordinator]: "))
 		return false
 	}
 	return previous != nil && previous.Equal(manifest)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,14 +107,15 @@ func readManifest(path string) (*models.Manifest, error) {
 // has been deployed yet. It is not checked as a whole: a deployed system with a
 // mistake can only be mended by an upgrade.
 func (s *session) previousManifest(standard string) (*models.Manifest, string, error) {
-	path := standard
-	if given := s.String("old-manifest"); given != "" {
-		path = given
-	}
+	given := s.String("old-manifest")
+	path := cmp.Or(given, standard)
 	if path == "" {
 		return nil, "", nil
 	}
 	m, err := models.ReadManifestFile(path)
+	if err != nil && given == "" {
+		return nil, "", fmt.Errorf("old manifest: %w: %s", err, coordinator.LostManifestAdvice)
+	}
 	if err != nil {
 		return nil, "", fmt.Errorf("old manifest: %w", err)
 	}
