@@ -107,6 +107,7 @@ func TestWrongURLsAndMethods(t *testing.T) {
 		{"POST", s.url + ".Other", 404},
 		{"POST", s.url + "/lock/more", 404},
 		{"GET", s.url, 405},
+		{"GET", s.url + "?wsdl2", 405},
 		{"GET", s.url + "/printInvalid?derivation=a", 405},
 		{"PUT", s.url, 405},
 		{"OPTIONS", s.url, 405},
@@ -127,6 +128,9 @@ func TestWrongURLsAndMethods(t *testing.T) {
 		_ = response.Body.Close()
 		if response.StatusCode != test.status {
 			t.Errorf("%s %s: %d, want %d", test.method, test.url, response.StatusCode, test.status)
+		}
+		if allow := response.Header.Get("Allow"); (allow == "POST, GET, HEAD, DELETE") != (test.status == http.StatusMethodNotAllowed) {
+			t.Errorf("%s %s: allowed is %q", test.method, test.url, allow)
 		}
 	}
 }

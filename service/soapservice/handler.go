@@ -83,7 +83,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func notAllowed(w http.ResponseWriter) {
-	w.Header().Set("Allow", "POST, GET, DELETE")
+	w.Header().Set("Allow", "POST, GET, HEAD, DELETE")
 	http.Error(w, "operations are SOAP messages that are sent with POST; their description is at ?wsdl", http.StatusMethodNotAllowed)
 }
 
