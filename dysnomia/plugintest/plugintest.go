@@ -4,9 +4,11 @@ package plugintest
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/disnix-go/disnix/dysnomia"
@@ -117,6 +119,42 @@ func (f *Fixture) Run(ctx context.Context, op dysnomia.Operation) error {
 	err = host.Run(ctx, invocation)
 	f.Stdout, f.Stderr = stdout.String(), stderr.String()
 	return err
+}
+
+// FullDisk runs an operation while the disk of the state directory has room for
+// so many bytes. It returns the error, which may not be nil, and makes sure that
+// nothing was stored or left behind.
+func (f *Fixture) FullDisk(op dysnomia.Operation, room int) error {
+	f.t.Helper()
+	history, err := f.State.QueryAll(f.Container, f.Name())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if len(history) > 0 {
+		f.t.Fatal("there are snapshots already, which the full disk would hide")
+	}
+	if err := os.MkdirAll(f.State.Dir, 0o755); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", f.State.Dir, "tmpfs", 0, fmt.Sprintf("size=%d", room)); err != nil {
+		f.t.Fatalf("this test mounts a file system: run it as root: %v", err)
+	}
+	defer func() {
+		if err := syscall.Unmount(f.State.Dir, 0); err != nil {
+			f.t.Error(err)
+		}
+	}()
+	failed := f.Run(f.t.Context(), op)
+	if failed == nil {
+		f.t.Fatalf("%s did not fail", op)
+	}
+	if history, err = f.State.QueryAll(f.Container, f.Name()); err != nil || len(history) > 0 {
+		f.t.Errorf("generations: %v, %v", history, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(f.State.Dir, ".tmp", "*")); len(left) > 0 {
+		f.t.Errorf("left over: %v", left)
+	}
+	return failed
 }
 
 // Do runs operations that must succeed.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -66,10 +67,15 @@ func searchPath(environment []string) string {
 }
 
 // Run runs a prepared program to its end. A failure says what the program
-// printed on its standard error, but not its arguments.
+// printed on its standard error, which cmd.Stderr receives too if it is set,
+// but not its arguments.
 func Run(ctx context.Context, cmd *exec.Cmd) error {
 	said := &messages{}
-	cmd.Stderr = said
+	if cmd.Stderr == nil {
+		cmd.Stderr = said
+	} else {
+		cmd.Stderr = io.MultiWriter(said, cmd.Stderr)
+	}
 	return failure(ctx, cmd, said, cmd.Run())
 }
 

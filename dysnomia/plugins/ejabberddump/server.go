@@ -116,7 +116,27 @@ func (s *server) control(ctx context.Context, args ...string) error {
 	if text := strings.TrimSpace(out); err != nil && text != "" {
 		err = fmt.Errorf("%w: %s", err, text[:min(len(text), 500)])
 	}
+	if err != nil {
+		err = discreet{err}
+	}
 	return err
+}
+
+// discreet is an error of the control program. When it complains, it also shows
+// what it has worked on, such as accounts with their passwords: these are left
+// out, with all that follows.
+type discreet struct{ error }
+
+func (e discreet) Unwrap() error { return e.error }
+
+func (e discreet) Error() string {
+	text := e.error.Error()
+	for _, data := range []string{"<<\"", " … "} {
+		if before, _, found := strings.Cut(text, data); found {
+			text = strings.TrimRight(before, " \n[{,") + " …"
+		}
+	}
+	return text
 }
 
 // load lets the server read a dump, which it need not have access to.

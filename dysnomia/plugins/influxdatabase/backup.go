@@ -2,6 +2,7 @@ package influxdatabase
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
@@ -25,17 +26,37 @@ import (
 )
 
 // run runs a program of the server. What it prints is part of its error: it
-// also complains on standard output.
+// also complains on standard output. One that fails repeatedly is stopped: it
+// would go on for minutes, also if the disk is full.
 func (d *database) run(ctx context.Context, name string, args ...string) error {
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
 	program, err := d.clients.Command(ctx, []string{name}, args...)
 	if err != nil {
 		return err
 	}
+	program.Stderr = &attempts{left: 3, giveUp: giveUp}
 	out, err := dump.Output(ctx, program)
 	if text := strings.TrimSpace(out); err != nil && text != "" {
 		err = fmt.Errorf("%w: %s", err, text[max(0, len(text)-1000):])
 	}
 	return err
+}
+
+// attempts counts how often a program says that it tries again what has failed,
+// one message a write.
+type attempts struct {
+	left   int
+	giveUp context.CancelCauseFunc
+}
+
+func (a *attempts) Write(message []byte) (int, error) {
+	if bytes.Contains(message, []byte("and retrying (")) {
+		if a.left--; a.left == 0 {
+			a.giveUp(errors.New("stopped, because it has failed repeatedly"))
+		}
+	}
+	return len(message), nil
 }
 
 func (d *database) runImport(ctx context.Context, file string) error {
