@@ -99,6 +99,12 @@ func TestStaleLocks(t *testing.T) {
 		{"the machine was restarted and nobody held it for long", func(h *service.LockHolder) { h.BootID, h.PID = "before", 0 }, true},
 		{"another machine may hold it", func(h *service.LockHolder) { h.BootID, h.Host = "other", "elsewhere" }, false},
 		{"it outlives its process", func(h *service.LockHolder) { h.PID = 0 }, false},
+		{"the machine was restarted during maintenance", func(h *service.LockHolder) {
+			h.BootID, h.PID, h.Owner = "before", 0, &service.LockOwner{User: "alice", Kept: true}
+		}, false},
+		{"the machine was restarted during a deployment", func(h *service.LockHolder) {
+			h.BootID, h.PID, h.Owner = "before", 0, &service.LockOwner{User: "alice"}
+		}, true},
 		{"its process is in another namespace", func(h *service.LockHolder) { h.PIDNamespace = "pid:[1]" }, false},
 	} {
 		name := tt.name

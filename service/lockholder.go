@@ -121,8 +121,12 @@ func (h LockHolder) isThisProcess() bool {
 }
 
 // gone returns why the holder cannot exist any more, or nothing if it may. A
-// holder on another machine may always exist.
+// holder on another machine may always exist, and whoever has locked with
+// disnix-lock wants that to last until it is unlocked.
 func (h LockHolder) gone() string {
+	if h.Owner != nil && h.Owner.Kept {
+		return ""
+	}
 	boot := bootID()
 	if boot == "" || h.BootID == "" {
 		return ""
