@@ -136,6 +136,25 @@ func (s *stateSite) testFailures(t *testing.T) {
 			[]string{"the database server at /run/mysqld-primary/mysqld.sock"}, atReceiver, false,
 		},
 		{
+			"deniedatreceiver", "right",
+			func(c *scenario) {
+				// The password changes when the dump is under way elsewhere.
+				c.east.program("mariadb-dump", `echo > /run/gate; /usr/bin/mariadb-dump "$@"; cat /run/gate`)
+				c.east.Run(c.t, "mkfifo", "/run/gate")
+				c.background.Go(func() {
+					c.east.Run(c.t, "cat", "/run/gate")
+					c.west.sql("primary", "", "SET PASSWORD FOR disnix@localhost = PASSWORD('another')")
+					c.east.Run(c.t, "sh", "-c", "echo > /run/gate")
+				})
+			},
+			func(c *scenario) {
+				c.east.removeProgram("mariadb-dump")
+				c.east.Run(c.t, "rm", "/run/gate")
+				c.west.sql("primary", "", `SET PASSWORD FOR disnix@localhost = PASSWORD("`+administration+`")`)
+			},
+			[]string{"Access denied for user 'disnix'"}, atReceiver, false,
+		},
+		{
 			"diedduringrestore", "right",
 			func(c *scenario) {
 				c.west.program("mariadb", afterActivation+`kill -KILL "$(cat /run/mysqld-primary/mysqld.pid)"; exec /usr/bin/mariadb "$@"`)
