@@ -17,17 +17,20 @@ import (
 func TestRunStopsAModuleWithItsProcessGroup(t *testing.T) {
 	for name, test := range map[string]struct {
 		script string
+		grace  time.Duration
 		signal syscall.Signal
 		code   int
 	}{
-		"SIGTERM":               {`echo ready; sleep 1000`, syscall.SIGTERM, 143},
-		"SIGTERM is handled":    {`trap 'echo cleaning up; exit 7' TERM; echo ready; sleep 1000 & wait`, 0, 7},
-		"SIGTERM is ignored":    {`trap '' TERM; echo ready; while :; do sleep 0.01; done`, syscall.SIGKILL, 137},
-		"children are ignorant": {`(trap '' TERM; echo ready; while :; do sleep 0.01; done) & wait`, syscall.SIGTERM, 143},
+		"SIGTERM":            {`echo ready; sleep 1000`, time.Minute, syscall.SIGTERM, 143},
+		"SIGTERM is handled": {`trap 'echo cleaning up; exit 7' TERM; echo ready; while :; do sleep 0.01; done`, time.Minute, 0, 7},
+		"SIGTERM is ignored": {`trap '' TERM; echo ready; while :; do sleep 0.01; done`, time.Millisecond, syscall.SIGKILL, 137},
+		// The module itself has to end within the grace.
+		"children are ignorant": {`(trap '' TERM; echo ready; while :; do sleep 0.01; done) & wait`, 5 * time.Second, syscall.SIGTERM, 143},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			m := newMachine(t)
-			m.TerminationGrace = 200 * time.Millisecond
+			m.TerminationGrace = test.grace
 			m.module("slow", "echo pid $$\n"+test.script)
 			ctx, cancel := context.WithCancelCause(context.Background())
 			reason := errors.New("the deployment was interrupted")
@@ -46,19 +49,23 @@ func TestRunStopsAModuleWithItsProcessGroup(t *testing.T) {
 			if !errors.Is(err, reason) {
 				t.Errorf("the reason is missing: %v", err)
 			}
-			living := livingProcesses(t, pid)
-			for range 500 { // a killed process takes a moment to end
-				if len(living) == 0 {
-					break
-				}
-				time.Sleep(10 * time.Millisecond)
-				living = livingProcesses(t, pid)
-			}
-			if pid == 0 || len(living) > 0 {
-				t.Errorf("processes of the module %d are left: %q", pid, living)
+			// A killed process takes a moment to end.
+			if pid == 0 || !happens(func() bool { return len(livingProcesses(t, pid)) == 0 }) {
+				t.Errorf("processes of the module %d are left: %q", pid, livingProcesses(t, pid))
 			}
 		})
 	}
+}
+
+// happens reports whether a condition is true within a time that is long enough
+// for every machine.
+func happens(condition func() bool) bool {
+	for deadline := time.Now().Add(2 * time.Minute); !condition(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
 }
 
 // livingProcesses returns those processes of a group that have not ended.
@@ -108,13 +115,9 @@ echo started`)
 	if err := os.WriteFile(gate, []byte("go\n"), 0); err != nil {
 		t.Fatal(err)
 	}
-	for range 1000 {
-		if _, err := os.Stat(done); err == nil {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+	if !happens(func() bool { _, err := os.Stat(done); return err == nil }) {
+		t.Error("the daemon died or hangs when it writes")
 	}
-	t.Error("the daemon died or hangs when it writes")
 }
 
 func TestRunPassesFilesOn(t *testing.T) {
@@ -200,7 +203,7 @@ func TestRunLeavesDaemonsAloneWithEmptyPath(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Error("the operation lasts as long as the daemon")
 	}
 }

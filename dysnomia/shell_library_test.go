@@ -245,20 +245,20 @@ func TestShellLibraryWaiting(t *testing.T) {
 	_, number, err := net.SplitHostPort(port.Addr().String())
 	check(t, err)
 	for script, message := range map[string]string{
-		"waitForFile $d/file 1":                        "",
-		"waitForDirectory $d 1":                        "",
-		"waitForSocket $d/socket 1":                    "",
-		"waitForAnyFileType $d/file 0 f":               "",
-		"waitForPort " + number + " 1":                 "",
-		"(sleep 0.2; touch $d/n) & waitForFile $d/n 5": "",
-		"waitForFile $d/missing 0; echo not reached":   "does not appear within 0 seconds!",
-		"waitForFile $d 1; echo not reached":           "to be a file, but it is not!",
-		"waitForDirectory $d/file 1":                   "to be a directory, but it is not!",
-		"waitForSocket $d/file 1":                      "to be a UNIX domain socket, but it is not!",
-		"waitForPort 1 0; echo not reached":            "The port: 1 did not become available within 0 seconds!",
-		"attemptSeveralTimes true 1":                   "",
-		"attemptSeveralTimes 'test -e /nonexistent' 1": "Still does not work after 1 attempts!",
-		"attemptSeveralTimes 'mkdir $d/a/b' 1":         "Still does not work",
+		"waitForFile $d/file 1":                         "",
+		"waitForDirectory $d 1":                         "",
+		"waitForSocket $d/socket 1":                     "",
+		"waitForAnyFileType $d/file 0 f":                "",
+		"waitForPort " + number + " 1":                  "",
+		"(sleep 0.2; touch $d/n) & waitForFile $d/n 60": "",
+		"waitForFile $d/missing 0; echo not reached":    "does not appear within 0 seconds!",
+		"waitForFile $d 1; echo not reached":            "to be a file, but it is not!",
+		"waitForDirectory $d/file 1":                    "to be a directory, but it is not!",
+		"waitForSocket $d/file 1":                       "to be a UNIX domain socket, but it is not!",
+		"waitForPort 1 0; echo not reached":             "The port: 1 did not become available within 0 seconds!",
+		"attemptSeveralTimes true 1":                    "",
+		"attemptSeveralTimes 'test -e /nonexistent' 1":  "Still does not work after 1 attempts!",
+		"attemptSeveralTimes 'mkdir $d/a/b' 1":          "Still does not work",
 	} {
 		stdout, stderr, err := bash(t, s, "/p/web", "c", "d="+dir+"; "+script)
 		if (err != nil) != (message != "") || !strings.Contains(stderr, message) || stdout != "" {

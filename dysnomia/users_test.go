@@ -207,7 +207,7 @@ func TestRoughEdge_host21_deletion(t *testing.T) {
 		check(t, err)
 		uid, err := strconv.Atoi(found.Uid)
 		check(t, err)
-		process := exec.Command("sleep", "60")
+		process := exec.Command("sleep", "600")
 		process.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid)}}
 		check(t, process.Start())
 		running, err := awaitProcesses(t.Context(), found.Uid, 0)

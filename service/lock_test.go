@@ -199,7 +199,7 @@ func TestUnlockAfterUpgrade(t *testing.T) {
 }
 
 // TestLockAfterChange changes what is deployed between the first look at it and
-// the lock: the manifest is a pipe, which every reader empties.
+// the lock: the manifest is a pipe, and another one when that has been read.
 func TestLockAfterChange(t *testing.T) {
 	m := newTarget(t, service.LocalConfig{})
 	m.threeServices(t, "other")
@@ -218,13 +218,23 @@ func TestLockAfterChange(t *testing.T) {
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	// Whoever reads the manifest for the first time finds another one then.
+	next := nixtest.File(t, m.root, "next", `<profilemanifest version="2"/>`)
+	replaced := make(chan error, 1)
 	go func() {
-		manifests := []string{string(three), `<profilemanifest version="2"/>`}
-		for i := 0; os.WriteFile(pipe, []byte(manifests[min(i, 1)]), 0) == nil; i++ {
-			time.Sleep(50 * time.Millisecond) // the next reader shall not get this one's
-		}
+		replaced <- func() error {
+			writer, err := os.OpenFile(pipe, os.O_WRONLY, 0)
+			if err != nil {
+				return err
+			}
+			_, err = writer.Write(three)
+			return errors.Join(os.Rename(next, pipe), err, writer.Close())
+		}()
 	}()
 	if err := m.Lock(t.Context(), "default"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-replaced; err != nil {
 		t.Fatal(err)
 	}
 	if got := m.calls(t); !slices.Equal(got, []string{""}) {
