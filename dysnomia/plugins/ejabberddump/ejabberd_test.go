@@ -125,7 +125,7 @@ func component(t *testing.T, dumps map[string]string) plugintest.Component {
 		files["ejabberd-dump/"+name] = content
 	}
 	return plugintest.NewComponent(t, "ejabberd-dump", map[string]string{
-		"ejabberdUser": account, "ejabberdSpoolDir": filepath.Join(shared.dir, "spool"), "timeout": "60",
+		"ejabberdUser": account, "ejabberdSpoolDir": filepath.Join(shared.dir, "spool"), "timeout": "600",
 		"PATH": shared.dir + ":" + os.Getenv("PATH"),
 	}, files)
 }

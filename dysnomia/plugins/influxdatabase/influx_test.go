@@ -104,7 +104,7 @@ func component(t *testing.T, name string, files map[string]string) plugintest.Co
 	for file, text := range files {
 		content["influx-databases/"+file] = text
 	}
-	properties := map[string]string{"influxdbHttpPort": server.httpPort, "influxdbBackupPort": server.backupPort, "timeout": "60"}
+	properties := map[string]string{"influxdbHttpPort": server.httpPort, "influxdbBackupPort": server.backupPort, "timeout": "600"}
 	c := plugintest.NewComponent(t, "influx-database", properties, content)
 	path := filepath.Join(filepath.Dir(c.Path), name)
 	if err := os.Rename(c.Path, path); err != nil {
@@ -441,7 +441,7 @@ func BenchmarkActivate(b *testing.B) {
 	}
 	r := &dysnomia.Request{
 		Component: path, ComponentName: "activated", Container: "influx-database",
-		Properties:  map[string]string{"influxdbHttpPort": server.httpPort, "timeout": "60"},
+		Properties:  map[string]string{"influxdbHttpPort": server.httpPort, "timeout": "600"},
 		Environment: os.Environ(), State: &dysnomia.State{Dir: filepath.Join(b.TempDir(), "state")},
 	}
 	b.Run("plugin", func(b *testing.B) {

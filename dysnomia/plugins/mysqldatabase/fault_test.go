@@ -63,7 +63,7 @@ func TestServerIsDown(t *testing.T) {
 	f.Do(dysnomia.Restore) // there is no snapshot
 
 	t.Run("it is waited for", func(t *testing.T) {
-		f.Properties["timeout"] = "60"
+		f.Properties["timeout"] = "600"
 		started := make(chan error, 1)
 		go func() { started <- down.Start() }()
 		f.Do(dysnomia.Activate, dysnomia.Snapshot)
@@ -137,6 +137,7 @@ func TestTwoOperationsOnOneDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.Properties["timeout"] = "600" // the server may take a moment to let go
 	f.Do(dysnomia.Activate)
 }
 
@@ -259,6 +260,7 @@ func TestInterruptedOperations(t *testing.T) {
 // TestPasswordIsPrivate looks at everything that others could see of the
 // programs.
 func TestPasswordIsPrivate(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir()) // without the files of others
 	f := fixture(t, "private", map[string]string{"a.sql": notes})
 	seen := filepath.Join(t.TempDir(), "seen")
 	script := `{ tr '\0' ' ' < /proc/$$/cmdline; env; for a in "$@"; do case $a in --defaults-file=*)

@@ -43,7 +43,7 @@ func TestRoughEdge_modules18(t *testing.T) {
 	t.Run("modules 18: routines and events are in a dump", func(t *testing.T) {
 		f := fixture(t, "dumped", map[string]string{"a.sql": everything})
 		f.Do(dysnomia.Activate, dysnomia.Snapshot, dysnomia.Deactivate, dysnomia.CollectGarbage)
-		f.Properties["timeout"] = "10"
+		f.Properties["timeout"] = "600"
 		f.Do(dysnomia.Restore) // also without a database
 		expectEverything(t, "dumped")
 	})

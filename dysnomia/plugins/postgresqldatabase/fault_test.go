@@ -69,7 +69,7 @@ func TestServerIsDown(t *testing.T) {
 	f.Do(dysnomia.Restore) // there is no snapshot
 
 	t.Run("it is waited for", func(t *testing.T) {
-		f.Properties["timeout"] = "60"
+		f.Properties["timeout"] = "600"
 		started := make(chan error, 1)
 		go func() { started <- down.Start() }()
 		f.Do(dysnomia.Activate, dysnomia.Snapshot)
@@ -146,6 +146,7 @@ func TestTwoOperationsOnOneDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.Properties["timeout"] = "600" // the server may take a moment to let go
 	f.Do(dysnomia.Activate)
 }
 

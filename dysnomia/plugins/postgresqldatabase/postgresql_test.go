@@ -72,7 +72,7 @@ func fixture(t *testing.T, name string, schema map[string]string) *plugintest.Fi
 // connect opens a session of the superuser in a database.
 func connect(t testing.TB, database string) (*pgx.Conn, error) {
 	t.Helper()
-	s := settings{runtimeDir: server.Dir, port: postgresqltest.Port, username: "postgres", timeout: 10 * time.Second}
+	s := settings{runtimeDir: server.Dir, port: postgresqltest.Port, username: "postgres", timeout: time.Minute}
 	account, err := s.account()
 	if err != nil {
 		t.Fatal(err)
