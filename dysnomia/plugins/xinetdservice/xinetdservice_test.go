@@ -22,6 +22,30 @@ import (
 )
 
 // server is a real xinetd.
+// insideVariable says that the tests run in a namespace of their own.
+const insideVariable = "DYSNOMIA_XINETD_TEST_INSIDE"
+
+// TestMain runs the tests where nobody else's processes are: the plugin finds
+// every xinetd there is, and others find ours.
+func TestMain(m *testing.M) {
+	if os.Geteuid() != 0 || os.Getenv(insideVariable) != "" {
+		os.Exit(m.Run())
+	}
+	own, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	// The shell is the first process, which all that have lost their parent get.
+	cmd := exec.Command("unshare", append([]string{"--pid", "--fork", "--kill-child", "--mount-proc",
+		"sh", "-c", `"$0" "$@"; exit $?`, own}, os.Args[1:]...)...)
+	cmd.Env = append(os.Environ(), insideVariable+"=yes")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := cmd.Run(); cmd.ProcessState == nil {
+		panic(err)
+	}
+	os.Exit(cmd.ProcessState.ExitCode())
+}
+
 type server struct {
 	dir string
 	cmd *exec.Cmd
