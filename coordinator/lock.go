@@ -74,7 +74,7 @@ func (d *Deployment) claimLocks() {
 	if d.Options.NoLock {
 		return
 	}
-	profiles := d.locked()
+	profiles := slices.Concat(d.profiles(), d.departedProfiles())
 	for i := len(profiles) - 1; i >= 0; i-- { // what is set decides, not what is left
 		claim, owner := d.claim, *d.claim.Owner
 		owner.Target = profiles[i].target

@@ -71,6 +71,23 @@ func machine(t *models.Target) string {
 	return strings.ToLower(net.JoinHostPort(strings.Trim(host, "[]"), port))
 }
 
+// machineOrAddress returns what a target, which may be nil, has in common with
+// the same machine under another name in another configuration: at least the
+// address. It returns nothing if that is not known.
+func machineOrAddress(t *models.Target) string {
+	if t == nil {
+		return ""
+	}
+	if name := machine(t); name != "" {
+		return name
+	}
+	address, err := t.Address()
+	if err != nil {
+		return ""
+	}
+	return t.ClientInterface + " " + address
+}
+
 // deployedProfile is a profile on a target, which is one thing to be locked.
 type deployedProfile struct {
 	target, name string
@@ -103,8 +120,23 @@ func profilesOf(m *models.Manifest, profile string) []deployedProfile {
 
 // formerProfiles returns the profiles of the previous configuration that this
 // one leaves: the target is not used any more, or the profile has another name
-// now. They are sorted by target.
+// now. They are sorted by target. The profile of a target that has another name
+// now is not left: it is set.
 func (d *Deployment) formerProfiles() []deployedProfile {
+	type place struct{ machine, profile string }
+	set := make(map[place]bool)
+	for _, p := range d.profiles() {
+		set[place{machineOrAddress(d.Manifest.Infrastructure[p.target]), p.name}] = true
+	}
+	return slices.DeleteFunc(d.departedProfiles(), func(p deployedProfile) bool {
+		machine := machineOrAddress(d.Previous.Infrastructure[p.target])
+		return machine != "" && set[place{machine, p.name}]
+	})
+}
+
+// departedProfiles returns the profiles of the previous configuration that are
+// not those of the same targets in this one. They are sorted by target.
+func (d *Deployment) departedProfiles() []deployedProfile {
 	previous := d.upgradedFrom()
 	if previous == nil {
 		return nil

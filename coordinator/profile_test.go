@@ -2,10 +2,12 @@ package coordinator_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/disnix-go/disnix/coordinator"
 	"github.com/disnix-go/disnix/models"
+	"github.com/disnix-go/disnix/models/modelstest"
 	"github.com/disnix-go/disnix/service/servicetest"
 )
 
@@ -90,4 +92,46 @@ func TestRenamedProfile(t *testing.T) {
 		}
 		equal(t, "locks", machine.Locked(), []string{"default", "default@b"})
 	})
+}
+
+// TestRenamedTarget deploys to a machine whose target has got another name in
+// the infrastructure model: its profile, its lock and its state are those of the
+// target with the new name.
+func TestRenamedTarget(t *testing.T) {
+	for _, client := range []string{"disnix-ssh-client", "disnix-run-activity", "/opt/bin/client"} {
+		t.Run(client, func(t *testing.T) {
+			at := func(m *models.Manifest) *models.Manifest {
+				for _, target := range m.Infrastructure {
+					target.ClientInterface = client
+					target.Properties["hostname"] = models.Value{Type: models.String, Text: "machine.example"}
+				}
+				return m
+			}
+			old := at(configuration("node1", part{name: "db", on: "node1", stateful: true}))
+			next := at(configuration("web", part{name: "db", on: "web", stateful: true}))
+			machine := &servicetest.Fake{}
+			machine.AddSnapshots("process/db/1")
+			s := newSite(t)
+			s.targets["node1"], s.targets["web"] = machine, machine
+			must(t, s.deployment(old, nil).Deploy(t.Context()))
+			s.forget()
+			d := s.deployment(next, old)
+			d.EmptyProfile = func(context.Context) (string, error) {
+				t.Error("the profile is emptied")
+				return "", errors.New("it is not to be emptied")
+			}
+			d.Options.Migration.DeleteState = true
+			must(t, d.Deploy(t.Context()))
+			equal(t, "profile", machine.Profile("default"), next.Profiles["web"])
+			equal(t, "active", machine.Active(), []string{"process/" + modelstest.StorePath("db", 0)})
+			equal(t, "locks", machine.Locked(), nil)
+
+			t.Run("and back", func(t *testing.T) {
+				locks, err := s.deployment(old, next).Lock(t.Context())
+				must(t, err)
+				equal(t, "locks", machine.Locked(), []string{"default"})
+				must(t, locks.Release(t.Context()))
+			})
+		})
+	}
 }

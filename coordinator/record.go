@@ -77,7 +77,7 @@ func (d *Deployment) acquireLock(ctx context.Context, t service.Service, p deplo
 	var locked *service.LockedError
 	switch {
 	case errors.As(err, &locked) && locked.Holder.Token == d.claim.Token:
-		return sameMachine(locked.Holder)
+		return oneMachineError(locked.Holder)
 	case d.isOurs(before, err):
 		d.Reporter.Progress(p.target, "Taking over the lock that the interrupted deployment has left behind")
 	case d.Options.ForceLock && locked != nil:
@@ -94,10 +94,10 @@ func (d *Deployment) acquireLock(ctx context.Context, t service.Service, p deplo
 	return d.journal.Do(lockAction(journal.Lock, p), lock)
 }
 
-// sameMachine is the error about a lock that is in the way because the
+// oneMachineError is the error about a lock that is in the way because the
 // deployment has acquired it for another target: both are one machine, which
 // [ProfileName] did not know.
-func sameMachine(holder service.LockHolder) error {
+func oneMachineError(holder service.LockHolder) error {
 	other := "another target of this deployment"
 	if holder.Owner != nil && holder.Owner.Target != "" {
 		other = fmt.Sprintf("target %q", holder.Owner.Target)
