@@ -139,14 +139,33 @@ done
 
 // pidFunctions returns shell functions about the process of the PID file. Their
 // variables have names that the environment of a process hardly has.
+//
+// The file may be where everybody can write, and the script runs as root: so it
+// has to be that of root, or of the user of the process that it names, and so
+// has a link to it.
 func (t *translation) pidFunctions() string {
 	return fmt.Sprintf(`
 _pid_file=%s
+may_name() {
+    _user=
+    if [ -r "/proc/$_pid/status" ]; then
+        { while read -r _key _user _rest && [ "$_key" != Uid: ]; do :; done < "/proc/$_pid/status"; } 2> /dev/null
+    else
+        read -r _user << END
+$(ps -o uid= -p "$_pid")
+END
+    fi
+    for _option in -ldn -ldnL; do
+        set -- $(ls $_option "$_pid_file" 2> /dev/null)
+        case "${3-}" in '') return 1 ;; 0 | "$_user" | "$(id -u)") ;; *) return 1 ;; esac
+    done
+}
 running() {
     _pid=
-    if [ -r "$_pid_file" ]; then read -r _pid < "$_pid_file" || [ -n "$_pid" ] || return 1; fi
+    if [ -f "$_pid_file" ]; then read -r _pid < "$_pid_file" || [ -n "$_pid" ] || return 1; fi
     case "$_pid" in '' | *[!0-9]*) return 1 ;; esac
     kill -0 "$_pid" 2> /dev/null || return 1
+    may_name || return 1
     _state=
     if [ -r "/proc/$_pid/stat" ]; then { read -r _state < "/proc/$_pid/stat"; } 2> /dev/null || return 1; fi
     case "$_state" in *") Z "*) return 1 ;; esac # it has ended, but nobody has asked how
@@ -187,8 +206,8 @@ func (t *translation) startDaemon() string {
 	log := t.logFile()
 	code += t.makeDirectory(filepath.Dir(log)) + " || exit\n"
 	// The shell in between writes its own id, which is that of the process
-	// that it becomes.
-	return code + "setsid " + t.asUser(true) + `sh -c 'echo $$ > "$0" && exec "$@"' "$_pid_file" ` +
+	// that it becomes, to a new file (-C).
+	return code + "setsid " + t.asUser(true) + `sh -C -c 'echo $$ > "$0" && exec "$@"' "$_pid_file" ` +
 		t.command(t.Foreground, t.ForegroundArgs) +
 		" < /dev/null >> " + shellQuote(log) + " 2>&1 &\n_job=$!\nawait_start || exit\n"
 }

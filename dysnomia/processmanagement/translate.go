@@ -167,14 +167,12 @@ func (t *translation) pidFile() string {
 }
 
 // logFile returns the file for the output of a process that is made a daemon.
+// The original has that of a process with a user in the directory for temporary
+// files; but as it is opened by root, nobody else must be able to make it.
 func (t *translation) logFile() string {
 	name := t.InstanceName
 	if name == "" {
 		name = t.Name
 	}
-	dir := t.Directories.Log
-	if t.User != "" {
-		dir = t.Directories.Tmp
-	}
-	return filepath.Join(dir, "nixproc-"+name+".log")
+	return filepath.Join(t.Directories.Log, "nixproc-"+name+".log")
 }
