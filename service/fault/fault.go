@@ -6,6 +6,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -45,9 +46,9 @@ func Point(name string) error {
 
 // Parse returns the injector that a specification describes: one or more of
 // point:action, separated by commas. The actions are error, kill (SIGKILL for
-// this process) and delay=<duration>. A point is a name, with an optional #n
-// for the n-th time that it is passed; without it, the action is carried out
-// each time.
+// this process) and await=<file>, which waits until the file exists. A point is
+// a name, with an optional #n for the n-th time that it is passed; without it,
+// the action is carried out each time.
 func Parse(specification string) (Injector, error) {
 	var faults []*planned
 	for word := range strings.SplitSeq(specification, ",") {
@@ -104,7 +105,7 @@ func parseFault(word string) (*planned, error) {
 		}
 		f.point, f.time = name, number
 	}
-	duration, isDelay := strings.CutPrefix(action, "delay=")
+	file, isAwait := strings.CutPrefix(action, "await=")
 	switch {
 	case action == "error":
 		f.action = func() error { return fmt.Errorf("%w at %s", ErrInjected, f.point) }
@@ -113,17 +114,17 @@ func parseFault(word string) (*planned, error) {
 			_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
 			select {} // until the signal arrives
 		}
-	case isDelay:
-		d, err := time.ParseDuration(duration)
-		if err != nil {
-			return nil, err
-		}
+	case isAwait && file != "":
 		f.action = func() error {
-			time.Sleep(d)
-			return nil
+			for {
+				if _, err := os.Stat(file); err == nil {
+					return nil
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
 		}
 	default:
-		return nil, fmt.Errorf("there is no action %q: use error, kill or delay=<duration>", action)
+		return nil, fmt.Errorf("there is no action %q: use error, kill or await=<file>", action)
 	}
 	return f, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -17,7 +18,7 @@ func TestPointsDoNothingByDefault(t *testing.T) {
 }
 
 func TestFaultsOccurWhereAndWhenTheyShould(t *testing.T) {
-	inject(t, "a:error,b#2:error,c:delay=1ms")
+	inject(t, "a:error,b#2:error,c:await=/")
 	for _, c := range []struct {
 		point string
 		fails bool
@@ -25,6 +26,23 @@ func TestFaultsOccurWhereAndWhenTheyShould(t *testing.T) {
 		if err := fault.Point(c.point); errors.Is(err, fault.ErrInjected) != c.fails {
 			t.Errorf("point %s: %v, want a failure: %t", c.point, err, c.fails)
 		}
+	}
+}
+
+func TestAwaitLastsUntilTheFileExists(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "go on")
+	inject(t, "here:await="+file)
+	passed := make(chan bool)
+	go func() {
+		_ = fault.Point("here")
+		_, err := os.Stat(file)
+		passed <- err == nil
+	}()
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !<-passed {
+		t.Error("the point was passed before the file existed")
 	}
 }
 
@@ -40,7 +58,7 @@ func TestInjectionEnds(t *testing.T) {
 }
 
 func TestSpecificationsThatAreRefused(t *testing.T) {
-	for _, specification := range []string{"", "a", ":kill", "a:explode", "a#0:kill", "a#x:kill", "a:delay=soon", "a:error,"} {
+	for _, specification := range []string{"", "a", ":kill", "a:explode", "a#0:kill", "a#x:kill", "a:await=", "a:error,"} {
 		if _, err := fault.Parse(specification); err == nil {
 			t.Errorf("%q is accepted", specification)
 		}

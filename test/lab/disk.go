@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -169,6 +170,8 @@ func (h *Host) install(upper string) error {
 	return writeFile(filepath.Join(upper, "etc/dbus-1/system.d/disnix.conf"), string(policy), 0o644)
 }
 
+// writeFile writes a file that may be a program: a process that is started
+// meanwhile would keep it open for writing, so that it cannot be run.
 func writeFile(path, content string, mode os.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
@@ -177,5 +180,7 @@ func writeFile(path, content string, mode os.FileMode) error {
 	if err := os.RemoveAll(path); err != nil {
 		return err
 	}
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	return os.WriteFile(path, []byte(content), mode)
 }

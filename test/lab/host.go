@@ -15,8 +15,9 @@ import (
 	"time"
 )
 
-// patience is how long Run waits for a command.
-const patience = 2 * time.Minute
+// patience is how long Run waits for a command: long enough for any on a
+// machine that is busy with something else.
+const patience = 5 * time.Minute
 
 // path is the PATH of the commands that run on hosts.
 const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -40,7 +41,7 @@ func (l *Lab) Host(name string) *Host {
 		l.t.Fatalf("make the disk of host %s: %v", name, err)
 	}
 	l.hosts = append(l.hosts, h)
-	h.Start(l.t)
+	h.boot(l.t)
 	return h
 }
 
@@ -59,6 +60,14 @@ func (h *Host) Start(t testing.TB) {
 	if h.init != nil {
 		t.Fatalf("start host %s: it is on", h.name)
 	}
+	h.boot(t)
+	if err := h.lab.forgetNeighbours(); err != nil {
+		t.Fatalf("start host %s: %v", h.name, err)
+	}
+}
+
+func (h *Host) boot(t testing.TB) {
+	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +132,7 @@ func (h *Host) Command(ctx context.Context, command ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "nsenter", append(enter, command...)...)
 	cmd.Env = []string{"PATH=" + path, "HOME=/root", "USER=root", "LOGNAME=root", "LANG=C.UTF-8"}
 	// What the command left behind on the host may hold its output open.
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = 30 * time.Second
 	return cmd
 }
 
@@ -185,7 +194,10 @@ func (h *Host) WriteFile(t testing.TB, file, content string, mode os.FileMode) {
 // CopyDir copies a directory of the machine to a new one on the host.
 func (h *Host) CopyDir(t testing.TB, from, to string) {
 	t.Helper()
-	if err := os.CopyFS(h.path(to), os.DirFS(from)); err != nil {
+	syscall.ForkLock.RLock()
+	err := os.CopyFS(h.path(to), os.DirFS(from))
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatalf("copy %s to host %s: %v", from, h.name, err)
 	}
 }

@@ -160,12 +160,12 @@ func startDaemons() error {
 		}
 	}
 	// The file with its process number is the only sign that sshd listens.
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if _, err := os.Stat("/run/sshd.pid"); err == nil {
 			return nil
 		}
 	}
-	return errors.New("start sshd: it did not listen within 10 s")
+	return errors.New("start sshd: it did not listen within a minute")
 }
 
 // reap waits for the orphans of the host, for ever.

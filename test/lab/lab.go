@@ -118,12 +118,7 @@ func (l *Lab) build() {
 		l.compile()
 		return
 	}
-	// A process that is started meanwhile would keep the file open for
-	// writing, so that it cannot be run.
-	syscall.ForkLock.RLock()
-	err := os.WriteFile(l.path("disnix"), programs.content, 0o755)
-	syscall.ForkLock.RUnlock()
-	if err != nil {
+	if err := writeFile(l.path("disnix"), string(programs.content), 0o755); err != nil {
 		l.t.Fatalf("copy the programs to the lab: %v", err)
 	}
 }

@@ -13,17 +13,25 @@ import (
 // eventually waits for what takes the kernel or a daemon a moment.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !holds(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("not after 20 s: %s", what)
+			t.Fatalf("not after two minutes: %s", what)
 		}
 	}
 }
 
+// reaches takes its time, so that a busy machine makes no difference.
 func reaches(t *testing.T, from *Host, address string) bool {
 	t.Helper()
-	_, _, err := from.Try(t, "ssh", "-o", "ConnectTimeout=1", address, "true")
+	_, _, err := from.Try(t, "ssh", address, "true")
 	return err == nil
+}
+
+func requireNotReached(t *testing.T, from *Host, address string) {
+	t.Helper()
+	if _, _, err := from.Try(t, "ssh", "-o", "ConnectTimeout=1", address, "true"); err == nil {
+		t.Errorf("%s is reached", address)
+	}
 }
 
 func TestHosts(t *testing.T) {
@@ -164,18 +172,16 @@ func TestLinks(t *testing.T) {
 
 	l.CutLink(node1)
 	for _, address := range []string{node1.Name(), node1.Addr(), node1.Addr6()} {
-		if reaches(t, coordinator, address) {
-			t.Errorf("%s is reached though its link is cut", address)
-		}
+		requireNotReached(t, coordinator, address)
 	}
-	if reaches(t, node1, coordinator.Name()) {
-		t.Error("a host whose link is cut reaches another")
-	}
+	requireNotReached(t, node1, coordinator.Name())
 	if !reaches(t, coordinator, node2.Name()) {
 		t.Error("the link of another host is cut, too")
 	}
 	l.RestoreLink(node1)
-	eventually(t, "the host is reached again", func() bool { return reaches(t, coordinator, node1.Name()) })
+	if !reaches(t, coordinator, node1.Name()) {
+		t.Error("the host is not reached again")
+	}
 }
 
 func TestLimitRate(t *testing.T) {
@@ -201,9 +207,7 @@ func TestStopAndStart(t *testing.T) {
 	node1.WriteFile(t, "/run/lost", "lost\n", 0o644)
 
 	node1.Stop(t)
-	if reaches(t, coordinator, node1.Name()) {
-		t.Error("a host that is off is reached")
-	}
+	requireNotReached(t, coordinator, node1.Name())
 	node1.Start(t)
 	if !reaches(t, coordinator, node1.Name()) {
 		t.Error("a host that was switched on again is not reached")

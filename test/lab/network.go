@@ -52,10 +52,28 @@ func (l *Lab) CutLink(h *Host) {
 	}
 }
 
+// forgetNeighbours lets the hosts look for each other anew. What they have
+// looked for in vain, they would say for a second to be unreachable.
+func (l *Lab) forgetNeighbours() error {
+	for _, h := range l.hosts {
+		if h.init == nil {
+			continue
+		}
+		if err := inNetwork(h.init.Process.Pid, "ip", "neigh", "flush", "dev", "eth0", "nud", "all"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // RestoreLink undoes CutLink.
 func (l *Lab) RestoreLink(h *Host) {
 	l.t.Helper()
-	if err := l.network("ip", "link", "set", h.port(), "master", "switch"); err != nil {
+	err := l.network("ip", "link", "set", h.port(), "master", "switch")
+	if err == nil {
+		err = l.forgetNeighbours()
+	}
+	if err != nil {
 		l.t.Fatalf("restore the link of host %s: %v", h.name, err)
 	}
 }

@@ -44,7 +44,7 @@ func TestTwoCoordinators(t *testing.T) {
 	s := newSystem(t)
 	second := s.secondCoordinator(t)
 	// Behind a shell: nsenter would stop with its child, and not go on with it.
-	ours := append([]string{"sh", "-c", `"$@" & wait $!`, "sh"}, deployment(first, "Hello", "DISNIX_FAULT=target/activate:delay=10s")...)
+	ours := append([]string{"sh", "-c", `"$@" & wait $!`, "sh"}, deployment(first, "Hello", held("target/activate"))...)
 	type result struct {
 		output string
 		err    error
@@ -69,6 +69,7 @@ func TestTwoCoordinators(t *testing.T) {
 	}
 	s.requireGreeting(t, "Good morning")
 
+	s.goOn(t)
 	s.coordinator.Run(t, "kill", "-CONT", process)
 	r := <-ended
 	if r.err == nil || !strings.Contains(r.output, `the lock of profile "default" was lost`) {

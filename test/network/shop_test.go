@@ -153,8 +153,10 @@ func TestPowerCutDuringDeployment(t *testing.T) {
 			t.Parallel()
 			s := newShop(t)
 			node2 := s.nodes["node2"]
-			output, err := s.during(t, "Executing activation of services", func() { node2.Stop(t) },
-				s.deploy(2, "DISNIX_FAULT=target/activate:delay=1s"))
+			output, err := s.during(t, "Executing activation of services", func() {
+				node2.Stop(t)
+				s.goOn(t)
+			}, s.deploy(2, held("target/activate")))
 			if err == nil || !strings.Contains(output, "disnix-env "+command) {
 				t.Fatalf("the output does not say what to do: %v\n%s", err, output)
 			}
