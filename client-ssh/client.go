@@ -80,7 +80,11 @@ func Dial(ctx context.Context, address string, config Config) (*Client, error) {
 
 // Close ends the connection.
 func (c *Client) Close() error {
-	c.link.fail(session.ErrClosed)
+	reason := session.ErrClosed
+	if serving, ok := c.Service.(*session.Client); ok && serving.Err() != nil {
+		reason = serving.Err()
+	}
+	c.link.fail(reason)
 	return c.Service.Close()
 }
 

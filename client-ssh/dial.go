@@ -32,6 +32,7 @@ const (
 type link struct {
 	client *ssh.Client
 	hops   []*ssh.Client // on the way, nearest first
+	wire   net.Conn      // to the nearest host
 
 	closing sync.Once
 	done    chan struct{} // closed when err is set
@@ -74,13 +75,15 @@ func (c *configuration) dial(ctx context.Context, e endpoint) (*link, error) {
 	}
 	l := &link{done: make(chan struct{})}
 	for _, s := range way {
-		next, err := connect(ctx, s, l.client)
+		next, conn, err := connect(ctx, s, l.client)
 		if err != nil {
 			l.disconnect()
 			return nil, fmt.Errorf("connect to %s as user %s: %w", net.JoinHostPort(s.host, s.port), s.user, err)
 		}
 		if l.client != nil {
 			l.hops = append(l.hops, l.client)
+		} else {
+			l.wire = conn
 		}
 		l.client = next
 	}
@@ -93,15 +96,15 @@ func (c *configuration) dial(ctx context.Context, e endpoint) (*link, error) {
 }
 
 // connect connects to one host, through another one if via is not nil.
-func connect(ctx context.Context, s *settings, via *ssh.Client) (*ssh.Client, error) {
+func connect(ctx context.Context, s *settings, via *ssh.Client) (*ssh.Client, net.Conn, error) {
 	keys, err := newHostKeys(s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	address := net.JoinHostPort(s.host, s.port)
 	conn, err := open(ctx, s, via, address)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	id := loadIdentity(s)
 	defer id.Close()
@@ -120,11 +123,11 @@ func connect(ctx context.Context, s *settings, via *ssh.Client) (*ssh.Client, er
 	if err != nil {
 		_ = conn.Close()
 		if through, ok := conn.(*proxy); ok {
-			return nil, through.explain(ctx, explain(err, id))
+			return nil, nil, through.explain(ctx, explain(err, id))
 		}
-		return nil, explain(err, id)
+		return nil, nil, explain(err, id)
 	}
-	return ssh.NewClient(c, channels, requests), nil
+	return ssh.NewClient(c, channels, requests), conn, nil
 }
 
 // explain adds what to do to the error of a login.
@@ -227,6 +230,11 @@ func (l *link) fail(err error) {
 	l.closing.Do(func() {
 		l.err = err
 		close(l.done)
+		if tcp, ok := l.wire.(*net.TCPConn); ok && errors.Is(err, session.ErrSilent) {
+			// The kernel would go on trying to deliver what has been sent: a
+			// target that comes back must not carry out what was given up.
+			_ = tcp.SetLinger(0)
+		}
 		l.disconnect()
 	})
 }
@@ -243,7 +251,7 @@ func (l *link) disconnect() {
 // lost returns the reason if the connection has ended, otherwise err. The end
 // is seen by what uses the connection first: hence the question.
 func (l *link) lost(err error) error {
-	_ = l.answers(time.Second)
+	_ = l.answers(keepAliveTimeout)
 	select {
 	case <-l.done:
 		return l.err
