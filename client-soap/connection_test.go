@@ -17,6 +17,7 @@ import (
 	soapclient "github.com/disnix-go/disnix/client-soap"
 	"github.com/disnix-go/disnix/service"
 	"github.com/disnix-go/disnix/service/servicetest"
+	"github.com/disnix-go/disnix/test/dnstest"
 	"github.com/disnix-go/disnix/test/nixtest"
 )
 
@@ -50,6 +51,7 @@ func listen(t testing.TB, handle func(net.Conn)) string {
 }
 
 func TestServersThatAreNotThere(t *testing.T) {
+	dnstest.NoHosts(t)
 	closed := listen(t, func(net.Conn) {})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -14,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
@@ -67,11 +65,10 @@ exec %s/disnix-run-activity "$@"
 	return err
 }
 
-// host is an sshd on this machine, behind a link that counts connections and
-// can be cut.
+// host is an sshd on this machine. Its connections are counted and can be cut.
 type host struct {
 	testing.TB
-	address string // of the link, host:port
+	address string // host:port
 	home    string // of the user of the client
 	key     ssh.PublicKey
 	// authority has signed the key.
@@ -79,7 +76,7 @@ type host struct {
 
 	mu    sync.Mutex
 	count int
-	conns []net.Conn
+	conns []*net.TCPConn
 }
 
 // newHost starts an sshd whose sessions have the environment of the test at
@@ -107,8 +104,7 @@ func newHost(t testing.TB, path string, configuration ...string) *host {
 			settings = append(settings, fmt.Sprintf("%q", variable+"="+value))
 		}
 	}
-	port := h.startSSHD(dir, append(configuration, "SetEnv "+strings.Join(settings, " ")))
-	h.listen(port)
+	h.listen(dir, h.configure(dir, append(configuration, "SetEnv "+strings.Join(settings, " "))))
 	t.Setenv("HOME", h.home)
 	t.Setenv("SSH_AUTH_SOCK", "")
 	t.Setenv("SSH_OPTS", "")
@@ -158,83 +154,78 @@ func (h *host) know(key ssh.PublicKey) {
 	h.must(os.WriteFile(filepath.Join(h.home, ".ssh/known_hosts"), []byte(line+"\n"), 0o600))
 }
 
-// startSSHD starts the server and returns its port.
-func (h *host) startSSHD(dir string, configuration []string) string {
+// configure writes the configuration of the server, and returns the command
+// that serves one connection, which is its standard input and output.
+func (h *host) configure(dir string, configuration []string) []string {
 	h.Helper()
 	if os.Geteuid() == 0 {
 		h.must(os.MkdirAll("/run/sshd", 0o755)) // it insists on it
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	h.must(err)
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	h.must(listener.Close())
 	lines := append([]string{
-		"ListenAddress 127.0.0.1:" + port,
 		"HostKey " + dir + "/host/key",
 		"HostCertificate " + dir + "/host/certificate",
 		"AuthorizedKeysFile " + dir + "/host/authorized",
 		"PidFile none", "StrictModes no", "UsePAM no", "PermitRootLogin yes", "PasswordAuthentication no",
-		"MaxSessions 100", "MaxStartups 100", "PrintMotd no", "UseDNS no",
+		"MaxSessions 100", "PrintMotd no", "UseDNS no",
 	}, configuration...)
 	file := dir + "/host/sshd_config"
 	h.must(os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
-	log, err := os.Create(dir + "/host/log")
+	return []string{"/usr/sbin/sshd", "-i", "-e", "-f", file}
+}
+
+// listen lets connections be served. A server that listens by itself would need
+// a port that nobody else takes before it does.
+func (h *host) listen(dir string, command []string) {
+	h.Helper()
+	log, err := os.OpenFile(dir+"/host/log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	h.must(err)
-	defer log.Close()
-	server := exec.Command("/usr/sbin/sshd", "-D", "-e", "-f", file)
-	server.Stderr = log
-	h.must(server.Start())
+	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	h.must(err)
+	h.address = listener.Addr().String()
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			conn, err := listener.AcceptTCP()
+			if err != nil {
+				return
+			}
+			if err := h.serve(conn, exec.Command(command[0], command[1:]...), log, &serving); err != nil {
+				fmt.Fprintf(log, "%v\n", err)
+				_ = conn.Close()
+			}
+		}
+	})
 	h.Cleanup(func() {
-		_ = server.Process.Kill()
-		_ = server.Wait()
+		_ = listener.Close()
+		h.cut()
+		serving.Wait()
+		_ = log.Close()
 		if content, err := os.ReadFile(log.Name()); h.Failed() && err == nil {
 			h.Logf("sshd: %s", content)
 		}
 	})
-	for {
-		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
-		if err == nil {
-			_ = conn.Close()
-			return port
-		}
-		if content, _ := os.ReadFile(log.Name()); strings.Contains(string(content), "fatal") || h.Context().Err() != nil {
-			h.Fatalf("sshd: %s", content)
-		}
-		time.Sleep(10 * time.Millisecond)
+}
+
+// serve starts a server for a connection.
+func (h *host) serve(conn *net.TCPConn, server *exec.Cmd, log *os.File, serving *sync.WaitGroup) error {
+	file, err := conn.File()
+	if err != nil {
+		return err
 	}
-}
-
-// listen opens the link to the server.
-func (h *host) listen(port string) {
-	h.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	h.must(err)
-	h.Cleanup(func() { _ = listener.Close(); h.cut() })
-	h.address = listener.Addr().String()
-	go func() {
-		for {
-			near, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			far, err := net.Dial("tcp", "127.0.0.1:"+port)
-			if err != nil {
-				_ = near.Close()
-				continue
-			}
-			h.mu.Lock()
-			h.count++
-			h.conns = append(h.conns, near, far)
-			h.mu.Unlock()
-			go h.pass(far, near)
-			go h.pass(near, far)
-		}
-	}()
-}
-
-func (h *host) pass(to, from net.Conn) {
-	_, _ = io.Copy(to, from)
-	_ = to.Close()
+	defer file.Close()
+	server.Stdin, server.Stdout, server.Stderr = file, file, log
+	if err := server.Start(); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.count++
+	h.conns = append(h.conns, conn)
+	serving.Go(func() {
+		_ = server.Wait()
+		_ = conn.Close()
+	})
+	return nil
 }
 
 // cut ends all connections.
@@ -242,7 +233,8 @@ func (h *host) cut() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, conn := range h.conns {
-		_ = conn.Close()
+		_ = conn.CloseRead() // also for the server, which has the connection, too
+		_ = conn.CloseWrite()
 	}
 }
 
