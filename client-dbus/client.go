@@ -1,6 +1,6 @@
 // Package dbusclient reaches disnix-service over D-Bus (protocol, section 1).
 // The service, or that of the original, is on the same machine: closures and
-// snapshots pass through files in TMPDIR, as do the service's answers.
+// snapshots pass through files, as do the service's answers.
 package dbusclient
 
 import (
@@ -32,14 +32,18 @@ type Config struct {
 	// Log receives what the service says about locks, such as whose it releases.
 	// It may be nil; it may be used from several goroutines.
 	Log io.Writer
+	// Directory is where closures and snapshots are kept for the service; TMPDIR
+	// if it is empty.
+	Directory string
 }
 
 // Client is the contract over one connection to the bus.
 type Client struct {
-	log    io.Writer
-	conn   *dbus.Conn
-	object dbus.BusObject
-	calls  chan struct{} // one for each call that waits for its reply
+	log       io.Writer
+	directory string
+	conn      *dbus.Conn
+	object    dbus.BusObject
+	calls     chan struct{} // one for each call that waits for its reply
 
 	mu     sync.Mutex
 	owner  string // unique name of the service, empty if it is not running
@@ -57,7 +61,7 @@ type outcome struct {
 
 // Connect connects to the service.
 func Connect(ctx context.Context, config Config) (*Client, error) {
-	c := &Client{log: config.Log, calls: make(chan struct{}, maxCalls), jobs: make(map[int32]chan outcome)}
+	c := &Client{log: config.Log, directory: config.Directory, calls: make(chan struct{}, maxCalls), jobs: make(map[int32]chan outcome)}
 	conn, bus, err := dbuswire.Connect(config.SessionBus, dbus.WithSignalHandler(c))
 	if err != nil {
 		return nil, fmt.Errorf("Cannot connect to %s bus! Reason: %w", bus, err)

@@ -13,6 +13,8 @@ import (
 type Connection struct {
 	// SessionBus says which bus it is; otherwise it is the system bus.
 	SessionBus bool
+	// Directory is as that of [Config].
+	Directory string
 
 	mu     sync.Mutex
 	client *Client
@@ -49,7 +51,7 @@ func (c *Connection) connected(ctx context.Context) (*Client, error) {
 			return c.client, nil
 		}
 	}
-	client, err := Connect(ctx, Config{SessionBus: c.SessionBus})
+	client, err := Connect(ctx, Config{SessionBus: c.SessionBus, Directory: c.Directory})
 	if err != nil {
 		return nil, err
 	}

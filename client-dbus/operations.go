@@ -36,7 +36,7 @@ func list(words []string) []string { return append([]string{}, words...) }
 // ImportClosure implements [service.Store]. The service does not tell what it
 // has imported: it is asked for.
 func (c *Client) ImportClosure(ctx context.Context, closure io.Reader) ([]string, error) {
-	file, paths, err := spool.Closure(ctx, closure)
+	file, paths, err := spool.Closure(ctx, c.directory, closure)
 	if err != nil {
 		return nil, err
 	}
@@ -53,8 +53,7 @@ func (c *Client) ExportClosure(ctx context.Context, paths []string, closure io.W
 	if err != nil {
 		return err
 	}
-	defer os.Remove(file) // the original's belongs to root, and stays
-	return spool.CopyFile(ctx, closure, file)
+	return spool.TakeFile(ctx, closure, file)
 }
 
 // CollectGarbage implements [service.Store].
@@ -191,7 +190,7 @@ func (c *Client) ResolveSnapshots(ctx context.Context, snapshots []string) ([]st
 
 // ImportSnapshot implements [service.Snapshots].
 func (c *Client) ImportSnapshot(ctx context.Context, container, component, id string, archive io.Reader) (err error) {
-	dir, snapshot, err := spool.UnpackSnapshot(ctx, id, archive)
+	dir, snapshot, err := spool.UnpackSnapshot(ctx, c.directory, id, archive)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ import (
 // importFiles sends the files of a snapshot. What cannot be sent as a file is
 // an error: it would be missing when the snapshot is restored.
 func (c *Client) importFiles(ctx context.Context, container, component, id string, archive io.Reader) (err error) {
-	dir, snapshot, err := spool.UnpackSnapshot(ctx, id, archive)
+	dir, snapshot, err := spool.UnpackSnapshot(ctx, "", id, archive)
 	if err != nil {
 		return err
 	}

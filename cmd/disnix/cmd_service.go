@@ -15,6 +15,7 @@ import (
 	"github.com/disnix-go/disnix/service"
 	"github.com/disnix-go/disnix/service/daemon"
 	"github.com/disnix-go/disnix/service/dbusservice"
+	"github.com/disnix-go/disnix/service/spool"
 )
 
 const (
@@ -95,12 +96,12 @@ func runService(inv *invocation) error {
 	if inv.Bool("daemon") {
 		return inv.startService(files.logFile)
 	}
-	server, err := inv.listen(files.logDir)
+	serve, err := inv.listen(files.logDir)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(inv.stderr, "The Disnix service is running!")
-	return server.Serve(inv.Context.Context)
+	return serve()
 }
 
 // startService starts the service in the background and waits until it is
@@ -132,24 +133,30 @@ func (inv *invocation) serveDetached(process *daemon.Process, files serviceFiles
 	if err != nil {
 		return fail(daemon.PIDFileFailed, err)
 	}
-	server, err := inv.listen(files.logDir)
+	serve, err := inv.listen(files.logDir)
 	if err != nil { // whoever waits for the report may try again at once
 		return fail(daemon.InitFailed, errors.Join(err, pidFile.Remove()))
 	}
 	if err := process.Report(daemon.Ready, nil); err != nil {
 		fmt.Fprintf(inv.stderr, "%s: report that the service is ready: %v\n", inv.name, err)
 	}
-	return errors.Join(server.Serve(inv.Context.Context), pidFile.Remove())
+	return errors.Join(serve(), pidFile.Remove())
 }
 
-// listen offers this machine on the bus.
-func (inv *invocation) listen(logDir string) (*dbusservice.Server, error) {
+// listen offers this machine on the bus. The function that it returns has to be
+// called: it serves until the command is cancelled.
+func (inv *invocation) listen(logDir string) (serve func() error, err error) {
 	host, err := newHost()
 	if err != nil {
 		return nil, err
 	}
-	return dbusservice.Listen(dbusservice.Config{
+	files, err := spool.NewDirectory(inv.name)
+	if err != nil {
+		return nil, err
+	}
+	server, err := dbusservice.Listen(dbusservice.Config{
 		SessionBus: inv.Bool("session-bus"),
+		Directory:  files.Path(),
 		LogDir:     logDir,
 		LogGroup:   logGroup(),
 		Log:        inv.stderr,
@@ -158,6 +165,10 @@ func (inv *invocation) listen(logDir string) (*dbusservice.Server, error) {
 		},
 		Grace: serviceGrace,
 	})
+	if err != nil {
+		return nil, errors.Join(err, files.Close())
+	}
+	return func() error { return errors.Join(server.Serve(inv.Context.Context), files.Close()) }, nil
 }
 
 // logGroup returns the group that may read the logs, or 0 if there is none.

@@ -18,6 +18,7 @@ import (
 	"github.com/disnix-go/disnix/service"
 	"github.com/disnix-go/disnix/service/soapservice"
 	"github.com/disnix-go/disnix/service/soapwire"
+	"github.com/disnix-go/disnix/service/spool"
 	"github.com/disnix-go/disnix/service/webserver"
 )
 
@@ -101,13 +102,18 @@ func runWebservice(inv *invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	backend, health, closeBackend, err := inv.webserviceBackend()
+	files, err := spool.NewDirectory(inv.name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, files.Close()) }()
+	backend, health, closeBackend, err := inv.webserviceBackend(files.Path())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeBackend()) }()
 	handler := soapservice.New(soapservice.Config{
-		Service: backend, PathPrefix: inv.String("path-prefix"), MaxBody: inv.Int64("max-upload"),
+		Service: backend, PathPrefix: inv.String("path-prefix"), MaxBody: inv.Int64("max-upload"), Directory: files.Path(),
 	})
 	defer func() { err = errors.Join(err, handler.Close()) }()
 	config.Handler, config.Health, config.Urgent = handler, health, soapservice.IsCancellation
@@ -167,12 +173,12 @@ func networks(words []string) ([]netip.Prefix, error) {
 }
 
 // webserviceBackend returns what carries out activities, and how to find out
-// whether it could.
-func (inv *invocation) webserviceBackend() (
+// whether it could. Files that are handed over to it are kept in a directory.
+func (inv *invocation) webserviceBackend(directory string) (
 	backend func(context.Context, io.Writer) (service.Service, error), health func(context.Context) error, closeBackend func() error, err error,
 ) {
 	if !inv.Bool("local") {
-		bus := &dbusclient.Connection{SessionBus: inv.Bool("session-bus")}
+		bus := &dbusclient.Connection{SessionBus: inv.Bool("session-bus"), Directory: directory}
 		return func(ctx context.Context, _ io.Writer) (service.Service, error) { return bus.Service(ctx) }, bus.Ping, bus.Close, nil
 	}
 	host, err := newHost()

@@ -41,7 +41,7 @@ func (c *Client) ResolveSnapshots(ctx context.Context, snapshots []string) ([]st
 
 // ImportSnapshot implements [service.Snapshots].
 func (c *Client) ImportSnapshot(ctx context.Context, container, component, id string, stream io.Reader) (err error) {
-	dir, snapshot, err := spool.UnpackSnapshot(ctx, id, stream)
+	dir, snapshot, err := spool.UnpackSnapshot(ctx, "", id, stream)
 	if err != nil {
 		return err
 	}

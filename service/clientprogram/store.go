@@ -39,7 +39,7 @@ func (c *Client) each(ctx context.Context, paths []string, operation string, arg
 // ImportClosure implements [service.Store]. Not all programs print what they
 // have imported: it is asked for.
 func (c *Client) ImportClosure(ctx context.Context, stream io.Reader) ([]string, error) {
-	file, paths, err := spool.Closure(ctx, stream)
+	file, paths, err := spool.Closure(ctx, "", stream)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
@@ -179,28 +180,35 @@ func (s *Server) emit(signal string, args ...any) {
 // temporaryFile writes a file for the caller, who becomes its owner, and
 // returns its name. If that fails there is no file.
 func (r *running) temporaryFile(mode os.FileMode, write func(io.Writer) error) (name string, err error) {
-	file, err := os.CreateTemp("", "disnix.")
+	file, err := os.CreateTemp(r.server.config.Directory, "disnix.")
 	if err != nil {
 		return "", fmt.Errorf("create temporary file: %w", err)
 	}
-	defer func() {
-		if err = errors.Join(err, file.Close()); err != nil {
-			err = errors.Join(err, os.Remove(file.Name()))
-			name = ""
-		}
-	}()
-	if err := write(file); err != nil {
-		return "", err
+	err = write(file)
+	if err == nil {
+		err = r.giveToCaller(file, mode)
 	}
-	var uid uint32
-	err = r.server.conn.BusObject().CallWithContext(r.ctx, busName+".GetConnectionUnixUser", 0, r.caller).Store(&uid)
+	name = filepath.Join(os.TempDir(), filepath.Base(file.Name()))
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(file.Name(), name)
+	}
 	if err != nil {
-		return "", fmt.Errorf("find out who the caller is: %w", err)
+		return "", errors.Join(err, os.Remove(file.Name()))
+	}
+	return name, nil
+}
+
+// giveToCaller makes the caller the owner of a file.
+func (r *running) giveToCaller(file *os.File, mode os.FileMode) error {
+	var uid uint32
+	err := r.server.conn.BusObject().CallWithContext(r.ctx, busName+".GetConnectionUnixUser", 0, r.caller).Store(&uid)
+	if err != nil {
+		return fmt.Errorf("find out who the caller is: %w", err)
 	}
 	if int(uid) != os.Geteuid() {
 		if err := file.Chown(int(uid), -1); err != nil {
-			return "", fmt.Errorf("give the file to user %d: %w", uid, err)
+			return fmt.Errorf("give the file to user %d: %w", uid, err)
 		}
 	}
-	return file.Name(), file.Chmod(mode)
+	return file.Chmod(mode)
 }

@@ -33,6 +33,9 @@ type Config struct {
 	LogGroup int
 	// KeepLogs is how many log files are kept; 1000 if it is 0.
 	KeepLogs int
+	// Directory is where files for callers are written, before they get their
+	// names in TMPDIR; it must be on the same file system. TMPDIR if it is empty.
+	Directory string
 	// Log receives the messages of the server itself.
 	Log io.Writer
 	// NewService returns the contract for one job. What is written to log

@@ -21,20 +21,19 @@ const keepExports = time.Hour
 // the names of. They are private, and removed after a time and when the service
 // ends.
 type exports struct {
+	dir string // TMPDIR if it is empty
+
 	mu     sync.Mutex
-	dir    string // made when it is needed
-	timers map[string]*time.Timer
+	timers map[string]*time.Timer // by file
 }
 
-func newExports() *exports { return &exports{timers: make(map[string]*time.Timer)} }
+func newExports(dir string) *exports {
+	return &exports{dir: dir, timers: make(map[string]*time.Timer)}
+}
 
 // create exports a closure to a new file and returns its name.
 func (e *exports) create(ctx context.Context, target service.Store, paths []string) (string, error) {
-	dir, err := e.directory()
-	if err != nil {
-		return "", err
-	}
-	file, err := os.CreateTemp(dir, "closure.")
+	file, err := os.CreateTemp(e.dir, "disnix-export.")
 	if err != nil {
 		return "", fmt.Errorf("store the closure: %w", err)
 	}
@@ -48,19 +47,6 @@ func (e *exports) create(ctx context.Context, target service.Store, paths []stri
 	return file.Name(), nil
 }
 
-func (e *exports) directory() (string, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.dir == "" {
-		dir, err := os.MkdirTemp("", "disnix-exports.") // with mode 0700
-		if err != nil {
-			return "", fmt.Errorf("store the closure: %w", err)
-		}
-		e.dir = dir
-	}
-	return e.dir, nil
-}
-
 func (e *exports) remove(file string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -72,16 +58,15 @@ func (e *exports) remove(file string) {
 func (e *exports) close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, timer := range e.timers {
+	var errs []error
+	for file, timer := range e.timers {
 		timer.Stop()
+		if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, fmt.Errorf("remove an exported closure: %w", err))
+		}
 	}
-	if e.dir == "" {
-		return nil
-	}
-	if err := os.RemoveAll(e.dir); err != nil {
-		return fmt.Errorf("remove exported closures: %w", err)
-	}
-	return nil
+	clear(e.timers)
+	return errors.Join(errs...)
 }
 
 // importFile imports a closure that is in a file of this machine. Anything but

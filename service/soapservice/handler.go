@@ -28,6 +28,9 @@ type Config struct {
 	// PathPrefix is what a proxy puts in front of the paths, for example
 	// /target1. It may be left out of requests.
 	PathPrefix string
+	// Directory is where closures are kept that clients have exported to a file
+	// of this machine; TMPDIR if it is empty.
+	Directory string
 	// MaxBody is how many bytes a request may have, compressed or not; 0 means
 	// any number.
 	MaxBody int64
@@ -52,7 +55,7 @@ func New(config Config) *Handler {
 	if config.PathPrefix == "/" {
 		config.PathPrefix = ""
 	}
-	return &Handler{config: config, exports: newExports()}
+	return &Handler{config: config, exports: newExports(config.Directory)}
 }
 
 // Close removes the files that clients have asked for. No request may be

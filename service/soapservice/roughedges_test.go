@@ -159,8 +159,8 @@ func TestRoughEdge_soap9(t *testing.T) {
 		wantEmpty(t, tmp)
 		var exported soapwire.ExportResponse
 		s.must(&soapwire.Export{Derivation: texts(path)}, &exported)
-		if info, err := os.Stat(filepath.Dir(*exported.Return_)); err != nil || info.Mode().Perm() != 0o700 {
-			t.Errorf("the directory of %s: %v, %v", *exported.Return_, info, err)
+		if info, err := os.Stat(*exported.Return_); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", *exported.Return_, info, err)
 		}
 	})
 }

@@ -1,6 +1,6 @@
 // Package spool keeps closures and snapshots in temporary files, for wires on
-// which they are handed over by name. The files are in TMPDIR and can be read
-// by their owner only.
+// which they are handed over by name. The files are in a directory that the
+// caller chooses, or in TMPDIR, and can be read by their owner only.
 package spool
 
 import (
@@ -16,10 +16,11 @@ import (
 	"github.com/disnix-go/disnix/service/closure"
 )
 
-// Closure stores a nix-store --export stream in a file, which the caller
-// removes, and returns the paths that it holds. If it fails there is no file.
-func Closure(ctx context.Context, stream io.Reader) (file string, paths []string, err error) {
-	f, err := os.CreateTemp("", "disnix.")
+// Closure stores a nix-store --export stream in a file of parent, or of TMPDIR if
+// that is empty. The caller removes the file. Closure returns the paths that it
+// holds. If it fails there is no file.
+func Closure(ctx context.Context, parent string, stream io.Reader) (file string, paths []string, err error) {
+	f, err := os.CreateTemp(parent, "disnix.")
 	if err != nil {
 		return "", nil, fmt.Errorf("store closure: %w", err)
 	}
@@ -32,11 +33,35 @@ func Closure(ctx context.Context, stream io.Reader) (file string, paths []string
 
 // CopyFile writes the content of a file to w.
 func CopyFile(ctx context.Context, w io.Writer, path string) error {
-	file, err := os.Open(path)
+	file, err := open(path)
 	if err != nil {
-		return fmt.Errorf("open the exported closure: %w", err)
+		return err
 	}
 	defer file.Close()
+	return copyFrom(ctx, w, file)
+}
+
+// TakeFile writes the content of a file to w, and removes it, as far as that is
+// allowed, before: so it does not stay if this program is killed.
+func TakeFile(ctx context.Context, w io.Writer, path string) error {
+	file, err := open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_ = os.Remove(path) // that of the original's service belongs to root
+	return copyFrom(ctx, w, file)
+}
+
+func open(path string) (*os.File, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the exported closure: %w", err)
+	}
+	return file, nil
+}
+
+func copyFrom(ctx context.Context, w io.Writer, file *os.File) error {
 	if _, err := io.Copy(w, contextReader{ctx, file}); err != nil {
 		return fmt.Errorf("copy closure: %w", err)
 	}
@@ -44,13 +69,14 @@ func CopyFile(ctx context.Context, w io.Writer, path string) error {
 }
 
 // UnpackSnapshot extracts an archive of the snapshot id into a directory of
-// that name, in a temporary directory. It returns the latter, which the caller
-// removes with [RemoveTree], and the snapshot. If it fails there is none.
-func UnpackSnapshot(ctx context.Context, id string, stream io.Reader) (dir, snapshot string, err error) {
+// that name, in a new directory of parent, or of TMPDIR if that is empty. It
+// returns the latter, which the caller removes with [RemoveTree], and the
+// snapshot. If it fails there is none.
+func UnpackSnapshot(ctx context.Context, parent, id string, stream io.Reader) (dir, snapshot string, err error) {
 	if !filepath.IsLocal(id) || id == "." || strings.ContainsRune(id, '/') {
 		return "", "", fmt.Errorf("import snapshot: %q is not the name of a snapshot", id)
 	}
-	dir, err = os.MkdirTemp("", "disnix.")
+	dir, err = os.MkdirTemp(parent, "disnix.")
 	if err != nil {
 		return "", "", fmt.Errorf("import snapshot %s: %w", id, err)
 	}

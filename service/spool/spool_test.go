@@ -48,7 +48,7 @@ func stream(t *testing.T, n int) ([]string, []byte) {
 func TestClosure(t *testing.T) {
 	temporary(t)
 	want, content := stream(t, 3)
-	file, paths, err := spool.Closure(t.Context(), bytes.NewReader(content))
+	file, paths, err := spool.Closure(t.Context(), "", bytes.NewReader(content))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestClosureThatCannotBeStored(t *testing.T) {
 		"cancelled":   {cancelled, bytes.NewReader(content), context.Canceled},
 	} {
 		t.Run(name, func(t *testing.T) {
-			file, paths, err := spool.Closure(test.ctx, test.stream)
+			file, paths, err := spool.Closure(test.ctx, "", test.stream)
 			if err == nil || file != "" || paths != nil || test.want != nil && !errors.Is(err, test.want) {
 				t.Errorf("file %q, paths %q, error %v", file, paths, err)
 			}
@@ -100,7 +100,7 @@ func TestFullDisk(t *testing.T) {
 	t.Cleanup(func() { _ = syscall.Unmount(dir, 0) })
 	t.Setenv("TMPDIR", dir)
 	_, content := stream(t, 1000)
-	if _, _, err := spool.Closure(t.Context(), bytes.NewReader(content)); !errors.Is(err, syscall.ENOSPC) {
+	if _, _, err := spool.Closure(t.Context(), "", bytes.NewReader(content)); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("error %v", err)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
@@ -126,7 +126,7 @@ func TestSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	archive := packed.Bytes()
-	dir, snapshot, err := spool.UnpackSnapshot(t.Context(), "copy", bytes.NewReader(archive))
+	dir, snapshot, err := spool.UnpackSnapshot(t.Context(), "", "copy", bytes.NewReader(archive))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,14 +137,40 @@ func TestSnapshot(t *testing.T) {
 		t.Error(err)
 	}
 	for _, id := range []string{"", ".", "..", "a/b", "/a"} {
-		if _, _, err := spool.UnpackSnapshot(t.Context(), id, bytes.NewReader(archive)); err == nil {
+		if _, _, err := spool.UnpackSnapshot(t.Context(), "", id, bytes.NewReader(archive)); err == nil {
 			t.Errorf("%q was accepted as a name", id)
 		}
 	}
-	if _, _, err := spool.UnpackSnapshot(t.Context(), "id", bytes.NewReader(archive[:len(archive)/2])); err == nil {
+	if _, _, err := spool.UnpackSnapshot(t.Context(), "", "id", bytes.NewReader(archive[:len(archive)/2])); err == nil {
 		t.Error("half an archive was accepted")
 	}
 	if err := spool.PackSnapshot(t.Context(), filepath.Join(source, "missing"), io.Discard); err == nil {
 		t.Error("a missing snapshot was packed")
 	}
 }
+
+// TestTakeFile looks for the file while it is copied.
+func TestTakeFile(t *testing.T) {
+	temporary(t)
+	path := filepath.Join(os.TempDir(), "file")
+	if err := os.WriteFile(path, []byte("content"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	content := new(strings.Builder)
+	err := spool.TakeFile(t.Context(), writerFunc(func(p []byte) (int, error) {
+		if _, err := os.Stat(path); !os.IsNotExist(err) {
+			t.Errorf("the file is still there: %v", err)
+		}
+		return content.Write(p)
+	}), path)
+	if err != nil || content.String() != "content" {
+		t.Errorf("%q, %v", content, err)
+	}
+	if err := spool.TakeFile(t.Context(), content, path); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
