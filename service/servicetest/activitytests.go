@@ -115,12 +115,16 @@ echo started
 	}},
 	{"an activation waits until the component is ready", func(m *machine) {
 		flag := filepath.Join(m.root, "ready now")
-		activity := service.Activity{Component: m.add("a", ""), Container: "box", Type: "recorder",
-			Arguments: []string{"greeting=hello", (&models.Readiness{Exec: []string{"test", "-e", flag}, Timeout: 1}).Argument()}}
-		m.wantError("activate", m.Activate(m.Context(), activity))
+		activity := service.Activity{Component: m.add("a", ""), Container: "box", Type: "recorder"}
+		within := func(seconds int) service.Activity {
+			ready := &models.Readiness{Exec: []string{"test", "-e", flag}, Timeout: seconds}
+			activity.Arguments = []string{"greeting=hello", ready.Argument()}
+			return activity
+		}
+		m.wantError("activate", m.Activate(m.Context(), within(1)))
 		m.wantCalls("activate a in box greeting hello")
 		m.file("ready now", "")
-		m.must(m.Activate(m.Context(), activity))
+		m.must(m.Activate(m.Context(), within(300)))
 		m.wantCalls("activate a in box greeting hello")
 	}},
 	{"activities run at the same time", func(m *machine) {

@@ -72,7 +72,7 @@ func serveEach(t testing.TB, connect func(context.Context, io.Writer) (service.S
 	s := &server{TB: t, log: new(lockedBuffer), client: &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256}}}
 	soap := soapservice.Config{Service: connect}
 	web := webserver.Config{
-		Addresses: []string{"127.0.0.1:0"}, Realm: "DisnixWebService", Grace: 10 * time.Second,
+		Addresses: []string{"127.0.0.1:0"}, Realm: "DisnixWebService", Grace: time.Minute,
 		Log: slog.New(slog.NewTextHandler(s.log, nil)),
 	}
 	for _, c := range configure {
@@ -229,7 +229,7 @@ func plainHeader() http.Header {
 // eventually waits until a condition holds.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !condition() {
 		if time.Now().After(deadline) {
 			t.Fatalf("in vain waited until %s", what)

@@ -90,11 +90,10 @@ func wantAllOperations(t *testing.T, s *server) {
 	if len(names) == 0 {
 		t.Error("the WSDL has no operation")
 	}
-	log := s.log.String()
 	for _, name := range names {
-		if !regexp.MustCompile(`status=200 .* operation=` + string(name[1]) + `\b`).MatchString(log) {
-			t.Errorf("%s was not asked for", name[1])
-		}
+		line := regexp.MustCompile(`status=200 .* operation=` + string(name[1]) + `\b`)
+		// The line is written when the client has its answer.
+		eventually(t, string(name[1])+" was asked for", func() bool { return line.MatchString(s.log.String()) })
 	}
 }
 

@@ -65,7 +65,7 @@ func run(t *testing.T, config Config) *running {
 		})
 	}
 	if config.Grace == 0 {
-		config.Grace = 10 * time.Second
+		config.Grace = time.Minute
 	}
 	server, err := Listen(config)
 	if err != nil {
@@ -230,7 +230,7 @@ func (a *authority) trusting(certificates ...tls.Certificate) *http.Client {
 // eventually waits until a condition holds.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !condition() {
 		if time.Now().After(deadline) {
 			t.Fatalf("in vain waited until %s", what)
