@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -410,34 +411,39 @@ func TestDeadTargetIsNoticed(t *testing.T) {
 	}
 }
 
+// TestLivingTargetIsKept lets an hour pass in which nobody asks for anything, on
+// the clock of synctest.
 func TestLivingTargetIsKept(t *testing.T) {
-	here, there := net.Pipe()
-	pongs := make(chan struct{})
-	go func() { _ = session.Serve(context.Background(), there, new(servicetest.Fake)) }()
-	client, err := session.Connect(t.Context(), &counted{Conn: here, wanted: 20, reached: pongs}, session.Config{KeepAlive: 50 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	select {
-	case <-pongs:
-	case <-client.Done():
-		t.Error(client.Err())
-	}
+	synctest.Test(t, func(t *testing.T) {
+		here, there := net.Pipe()
+		var pongs counter
+		served := make(chan error, 1)
+		go func() { served <- session.Serve(context.Background(), there, new(servicetest.Fake)) }()
+		client, err := session.Connect(t.Context(), counted{here, &pongs}, session.Config{KeepAlive: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := pongs.Load()
+		time.Sleep(time.Hour)
+		if err := client.Err(); err != nil || pongs.Load() == before {
+			t.Errorf("%d bytes came, %v", pongs.Load()-before, err)
+		}
+		if err := errors.Join(client.Activate(t.Context(), activity), client.Close()); err != nil {
+			t.Error(err)
+		}
+		<-served
+	})
 }
 
-// counted closes reached after a number of reads.
+// counted counts what is read.
 type counted struct {
 	net.Conn
-	wanted  int
-	reached chan struct{}
+	bytes *counter
 }
 
-func (c *counted) Read(p []byte) (int, error) {
+func (c counted) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if c.wanted--; c.wanted == 0 {
-		close(c.reached)
-	}
+	c.bytes.Add(int64(n))
 	return n, err
 }
 
