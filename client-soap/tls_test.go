@@ -87,6 +87,7 @@ func TestTLS(t *testing.T) {
 	cert, key := ours.leaf("server", loopback, later)
 	oldCert, oldKey := ours.leaf("old", loopback, time.Now().Add(-time.Hour))
 	otherCert, otherKey := ours.leaf("other", net.IPv4(192, 0, 2, 1), later)
+	newCert, newKey, _, _ := ours.sign("new", &x509.Certificate{IPAddresses: []net.IP{loopback}, NotBefore: later, NotAfter: later.Add(time.Hour)})
 	clientCert, clientKey := ours.leaf("client", nil, later)
 	for name, test := range map[string]struct {
 		cert, key string // of the server
@@ -100,6 +101,7 @@ func TestTLS(t *testing.T) {
 		"an unknown authority":                 {cert: cert, key: key, want: []string{"unknown authority", "DISNIX_SOAP_CLIENT_CA_FILE"}},
 		"another authority":                    {cert: cert, key: key, trust: theirs.file, want: []string{"DISNIX_SOAP_CLIENT_CA_FILE"}},
 		"an expired certificate":               {cert: oldCert, key: oldKey, trust: ours.file, want: []string{"has expired", "renew the certificate"}},
+		"a certificate of tomorrow":            {cert: newCert, key: newKey, trust: ours.file, want: []string{"not yet valid", "one of the clocks is wrong"}},
 		"a certificate for another host":       {cert: otherCert, key: otherKey, trust: ours.file, want: []string{"192.0.2.1, not 127.0.0.1", "use one of its names in the address"}},
 		"a client certificate":                 {cert: cert, key: key, trust: ours.file, clientCA: ours.file, client: [2]string{clientCert, clientKey}},
 		"no client certificate":                {cert: cert, key: key, trust: ours.file, clientCA: ours.file, want: []string{"client certificate", "DISNIX_SOAP_CLIENT_CERT_FILE"}},
