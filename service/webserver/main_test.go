@@ -203,11 +203,11 @@ func (a *authority) server(t *testing.T, name, cert, key string) {
 	replace(t, key, string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})))
 }
 
-// client returns a certificate for a client.
-func (a *authority) client(t *testing.T, name string, notAfter time.Time, usage x509.ExtKeyUsage) tls.Certificate {
+// client returns a certificate for a client, which is valid for a day.
+func (a *authority) client(t *testing.T, name string, from time.Time, usage x509.ExtKeyUsage) tls.Certificate {
 	t.Helper()
 	certificate, key := a.sign(t, &x509.Certificate{
-		Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: notAfter,
+		Subject: pkix.Name{CommonName: name}, NotBefore: from, NotAfter: from.Add(24 * time.Hour),
 		ExtKeyUsage: []x509.ExtKeyUsage{usage},
 	})
 	return tls.Certificate{Certificate: [][]byte{certificate.Raw}, PrivateKey: key}

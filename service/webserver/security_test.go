@@ -208,18 +208,19 @@ func TestClientCertificates(t *testing.T) {
 	htpasswd(t, files[3], "admin:secret")
 	r := run(t, Config{CertFile: files[0], KeyFile: files[1], ClientCAFile: files[2]})
 	both := run(t, Config{CertFile: files[0], KeyFile: files[1], ClientCAFile: files[2], PasswordFile: files[3]})
-	soon, past := time.Now().Add(time.Hour), time.Now().Add(-time.Hour)
-	good := serverCA.trusting(clientCA.client(t, "alice", soon, x509.ExtKeyUsageClientAuth))
+	yesterday, today, tomorrow := time.Now().Add(-25*time.Hour), time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour)
+	good := serverCA.trusting(clientCA.client(t, "alice", today, x509.ExtKeyUsageClientAuth))
 	for name, test := range map[string]struct {
 		client *http.Client
 		status int
 		want   string
 	}{
 		"good":            {good, 200, "user=alice"},
-		"expired":         {serverCA.trusting(clientCA.client(t, "alice", past, x509.ExtKeyUsageClientAuth)), 403, "expired"},
-		"for a server":    {serverCA.trusting(clientCA.client(t, "alice", soon, x509.ExtKeyUsageServerAuth)), 403, "not accepted"},
+		"expired":         {serverCA.trusting(clientCA.client(t, "alice", yesterday, x509.ExtKeyUsageClientAuth)), 403, "expired"},
+		"of tomorrow":     {serverCA.trusting(clientCA.client(t, "alice", tomorrow, x509.ExtKeyUsageClientAuth)), 403, "not yet valid"},
+		"for a server":    {serverCA.trusting(clientCA.client(t, "alice", today, x509.ExtKeyUsageServerAuth)), 403, "not accepted"},
 		"none":            {serverCA.trusting(), 403, "a client certificate is required"},
-		"signed by other": {serverCA.trusting(otherCA.client(t, "alice", soon, x509.ExtKeyUsageClientAuth)), 403, ""},
+		"signed by other": {serverCA.trusting(otherCA.client(t, "alice", today, x509.ExtKeyUsageClientAuth)), 403, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, body := get(t, test.client, r.url)
