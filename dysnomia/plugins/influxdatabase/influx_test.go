@@ -2,6 +2,7 @@ package influxdatabase
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/plugins/await"
@@ -88,7 +90,18 @@ func start(dir string) (*instance, error) {
 	if err := s.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%w: run `make setup-databases`", err)
 	}
-	return s, nil // the plugin waits for it
+	err = await.Until(context.Background(), "influxd to answer", 5*time.Minute, func(context.Context) (bool, string, error) {
+		response, err := http.Get("http://127.0.0.1:" + s.httpPort + "/ping")
+		if err != nil {
+			return false, err.Error(), nil
+		}
+		return true, "", response.Body.Close()
+	})
+	if err != nil {
+		s.stop()
+		return nil, err
+	}
+	return s, nil
 }
 
 func (s *instance) stop() {
@@ -111,6 +124,11 @@ func component(t *testing.T, name string, files map[string]string) plugintest.Co
 		t.Fatal(err)
 	}
 	c.Path = path
+	t.Cleanup(func() {
+		if _, err := direct(name).query(context.Background(), "DROP DATABASE "+quote(name)); err != nil {
+			t.Error(err)
+		}
+	})
 	return c
 }
 

@@ -113,7 +113,7 @@ func TestSupervisord(t *testing.T) {
 		f := plugintest.NewFixture(t, config, c)
 		f.Do(dysnomia.Activate)
 		want := "a ;b %(x)s\nc'\"#\n50% ; $HOME\n"
-		err := await.Until(t.Context(), "the arguments", 10*time.Second, func(context.Context) (bool, string, error) {
+		err := await.Until(t.Context(), "the arguments", 2*time.Minute, func(context.Context) (bool, string, error) {
 			got, err := os.ReadFile(c.Properties["out"])
 			return err == nil && string(got) == want, string(got), nil
 		})
@@ -152,7 +152,7 @@ files=%[2]s/conf.d/*.conf
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
 	})
-	err := await.Until(t.Context(), "supervisord to listen", time.Minute, func(context.Context) (bool, string, error) {
+	err := await.Until(t.Context(), "supervisord to listen", 5*time.Minute, func(context.Context) (bool, string, error) {
 		conn, err := net.Dial("unix", socket)
 		if err == nil {
 			conn.Close()

@@ -78,7 +78,7 @@ func (s *server) start() error {
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("%w: run `make setup-process-managers`", err)
 	}
-	return await.Until(context.Background(), "supervisord to listen", time.Minute, func(context.Context) (bool, string, error) {
+	return await.Until(context.Background(), "supervisord to listen", 5*time.Minute, func(context.Context) (bool, string, error) {
 		conn, err := net.Dial("unix", s.socket())
 		if err == nil {
 			conn.Close()
