@@ -133,10 +133,33 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	}
 }
 
+// openContent opens a content of the request.
+func openContent(content *soapwire.Content) (io.Reader, error) {
+	stream, err := content.Open()
+	return &contentReader{stream}, markCutOff(err)
+}
+
+// contentReader marks that a request ends within a content: what is in it may
+// break off, too.
+type contentReader struct{ io.Reader }
+
+func (r *contentReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	return n, markCutOff(err)
+}
+
 // bodyError says that the body of a request could not be received.
 type bodyError struct{ error }
 
 func (e *bodyError) Unwrap() error { return e.error }
+
+// markCutOff marks that the parts of a request end too early.
+func markCutOff(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return &bodyError{err}
+	}
+	return err
+}
 
 // requestFailure makes a fault of an error that is about the request itself, or
 // returns nil.
@@ -155,7 +178,7 @@ func requestFailure(err error) *failure {
 		return client(http.StatusRequestEntityTooLarge, "the request is longer than %d bytes", tooLarge.Limit)
 	case errors.As(err, &body) && errors.Is(body, os.ErrDeadlineExceeded):
 		return client(http.StatusRequestTimeout, "the request was sent too slowly")
-	case errors.As(err, &body), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &body):
 		return client(http.StatusBadRequest, "the request was cut off: %v", err)
 	default:
 		return nil
@@ -164,9 +187,6 @@ func requestFailure(err error) *failure {
 
 // explain makes a fault of an error that came before the operation.
 func (h *Handler) explain(r *http.Request, err error) *failure {
-	if f := requestFailure(err); f != nil {
-		return f
-	}
 	var unknown *soapwire.UnknownOperationError
 	if errors.As(err, &unknown) {
 		url := webserver.ExchangeOf(r.Context()).BaseURL + r.URL.Path
@@ -174,6 +194,9 @@ func (h *Handler) explain(r *http.Request, err error) *failure {
 		text := fmt.Sprintf("The endpoint reference (EPR) for the Operation not found is %s and the WSA Action = %s. If this EPR was previously reachable, please contact the server administrator.", url, action)
 		return &failure{Fault: soapwire.Fault{Code: soapwire.Client, Text: text}, summary: unknown.Error()}
 	}
+	if f := requestFailure(markCutOff(err)); f != nil {
+		return f
+	}
 	text := fmt.Sprintf("the request cannot be read: %v", err)
-	return &failure{Fault: soapwire.Fault{Code: soapwire.Client, Text: text, Status: http.StatusBadRequest}, summary: text}
+	return &failure{Fault: soapwire.Fault{Text: text}, summary: firstLine(text)}
 }

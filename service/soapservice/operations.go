@@ -149,7 +149,7 @@ func (c *call) importClosure(content *soapwire.Content) error {
 	if content == nil {
 		return &soapwire.Fault{Code: soapwire.Client, Text: "import: the message has no closure"}
 	}
-	stream, err := content.Open()
+	stream, err := openContent(content)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (c *call) importSnapshot(target service.Service, m *soapwire.ImportLocalSna
 		return target.ImportSnapshot(c.ctx, text(m.Container), text(m.Component), path.Base(snapshot), archive)
 	}
 	if c.wants(soapwire.FeatureArchive) && len(m.DataHandlers) == 1 && len(m.Paths) == 0 && m.DataHandlers[0] != nil {
-		archive, err := m.DataHandlers[0].Open()
+		archive, err := openContent(m.DataHandlers[0])
 		if err != nil {
 			return err
 		}
@@ -100,7 +100,7 @@ func packFiles(ctx context.Context, w io.Writer, names []string, contents []*soa
 
 // packFile adds a file to the archive.
 func packFile(archive *tar.Writer, name string, content *soapwire.Content, file *os.File) error {
-	stream, err := content.Open()
+	stream, err := openContent(content)
 	if err != nil {
 		return err
 	}
