@@ -57,7 +57,7 @@ func TestServiceThatIsKilled(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	within(t, 20*time.Second, func() {
+	within(t, 2*time.Minute, func() {
 		if err := <-failed; err == nil || !strings.Contains(err.Error(), "disnix-service has ended meanwhile") {
 			t.Errorf("error %v", err)
 		}
@@ -83,7 +83,7 @@ func TestServiceThatIsStopped(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	within(t, 20*time.Second, func() {
+	within(t, 2*time.Minute, func() {
 		var failure *dbusclient.FailureError
 		if err := <-failed; !errors.As(err, &failure) || !strings.Contains(err.Error(), "context canceled") {
 			t.Errorf("the running job is not reported: %v", err)

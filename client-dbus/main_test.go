@@ -8,10 +8,9 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strings"
+	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -82,16 +81,23 @@ func actAsClient([]string) error {
 	return client.Activate(context.Background(), service.Activity{Component: "/component", Type: "type"})
 }
 
-// actAsMonitor prints the names of the service's signals until its input ends.
+// actAsMonitor prints the names of the service's signals when its input ends.
 // The first line says that it listens.
 func actAsMonitor([]string) error {
-	conn, err := dbus.ConnectSystemBus()
+	var mu sync.Mutex
+	var heard []string
+	record := func(m *dbus.Message) {
+		mu.Lock()
+		defer mu.Unlock()
+		if m.Type == dbus.TypeSignal && m.Headers[dbus.FieldInterface].Value() == dbuswire.Interface {
+			heard = append(heard, fmt.Sprint(dbuswire.Interface, ".", m.Headers[dbus.FieldMember].Value()))
+		}
+	}
+	conn, err := dbus.ConnectSystemBus(dbus.WithIncomingInterceptor(record))
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	signals := make(chan *dbus.Signal, 100)
-	conn.Signal(signals)
 	if err := conn.AddMatchSignal(dbus.WithMatchInterface(dbuswire.Interface)); err != nil {
 		return err
 	}
@@ -104,16 +110,12 @@ func actAsMonitor([]string) error {
 	if err := conn.BusObject().Call("org.freedesktop.DBus.ListNames", 0).Store(&names); err != nil {
 		return err
 	}
-	for {
-		select {
-		case signal := <-signals:
-			if strings.HasPrefix(signal.Name, dbuswire.Interface) {
-				fmt.Println(signal.Name)
-			}
-		case <-time.After(200 * time.Millisecond): // they pass through a goroutine
-			return nil
-		}
+	mu.Lock()
+	defer mu.Unlock()
+	for _, name := range heard {
+		fmt.Println(name)
 	}
+	return nil
 }
 
 // command returns this binary as another program. It runs as that user and

@@ -210,7 +210,9 @@ func TestConnectionsThatBreakInTheMiddle(t *testing.T) {
 			w.Header().Set("Connection", "close")
 			w.WriteHeader(http.StatusUnauthorized) // without reading: no permission to continue
 		})
-		_, err := answering(t, refuse).ImportClosure(t.Context(), io.TeeReader(closure(), count{&body}))
+		client := answering(t, refuse)
+		client.AwaitPermission(time.Minute)
+		_, err := client.ImportClosure(t.Context(), io.TeeReader(closure(), count{&body}))
 		wantError(t, err, "401 Unauthorized", "it wants a user name and a password")
 		if n := body.Load(); n > 1<<20 {
 			t.Errorf("%d bytes were read from the closure all the same", n)

@@ -47,7 +47,7 @@ func serve(t testing.TB, connect connector, configure ...func(*webserver.Config)
 	t.Helper()
 	lines := new(log)
 	config := webserver.Config{
-		Addresses: []string{"127.0.0.1:0"}, Realm: "DisnixWebService", Grace: 10 * time.Second,
+		Addresses: []string{"127.0.0.1:0"}, Realm: "DisnixWebService", Grace: time.Minute,
 		Log: slog.New(slog.NewTextHandler(lines, nil)),
 	}
 	for _, c := range configure {
