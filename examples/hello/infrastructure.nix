@@ -8,7 +8,7 @@ let
     numOfCores = 2;
     containers.process = {
       runtimeDir = "${stateDir}/${name}/run";
-      timeout = 5;
+      timeout = 30;
     };
   };
 in

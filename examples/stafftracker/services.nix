@@ -35,6 +35,6 @@ rec {
     port = 7079;
     dependsOn = { inherit staff-service; };
     # What depends on it would wait until it can be talked to.
-    readiness = { tcp = port; timeout = 10; };
+    readiness = { tcp = port; timeout = 30; };
   };
 }

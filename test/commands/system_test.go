@@ -133,7 +133,7 @@ deactivate) rm /root/active/$name; exit ;;
 esac
 log=/root/activities
 echo begin >> $log
-for try in $(seq 300); do
+for try in $(seq 3000); do
     [ ! -e $log.full ] || break
     if [ $(( $(grep -c begin $log) - $(grep -c end $log || true) )) -ge $cores ]; then touch $log.full; fi
     sleep 0.1

@@ -77,7 +77,7 @@ func TestContainersOfServices(t *testing.T) {
 
 	// What is ready is asked on the target, and a failure there undoes
 	// everything on the other.
-	stderr, err := c.deploy(t, `{ watcherReadiness = { exec = [ "sh" "-c" "cat /etc/hostname-of-test; exit 1" ]; timeout = 1; }; }`)
+	stderr, err := c.deploy(t, `{ watcherReadiness = { exec = [ "sh" "-c" "cat /etc/hostname-of-test; exit 1" ]; timeout = 5; }; }`)
 	if err == nil || !strings.Contains(stderr, "not ready") || !strings.Contains(stderr, "exit status 1: node2") {
 		t.Errorf("error: %v\n%s", err, stderr)
 	}

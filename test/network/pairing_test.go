@@ -25,7 +25,7 @@ func (s *system) infrastructure(t *testing.T, targets map[string]string) string 
 	model.WriteString("{\n")
 	for name, lines := range targets {
 		fmt.Fprintf(&model, `  %s = {
-    containers.process = { runtimeDir = "/run"; listenAddress = "0.0.0.0"; timeout = 5; };
+    containers.process = { runtimeDir = "/run"; listenAddress = "0.0.0.0"; timeout = 30; };
     %s
   };
 `, name, lines)

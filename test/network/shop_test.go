@@ -132,7 +132,7 @@ func (s shop) killDuringBuild(t *testing.T) {
 // await waits until a command succeeds on the coordinator.
 func (s shop) await(t *testing.T, command ...string) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		_, _, err := s.coordinator.Try(t, command...)
 		if err == nil {
 			return

@@ -25,7 +25,7 @@ func newSystem(t *testing.T) *system {
 	s.desk.CopyDir(t, "../../examples/hello", "/root/hello")
 	for _, h := range []*lab.Host{s.desk, s.office, s.shop} {
 		h.WriteFile(t, "/etc/dysnomia/properties", "hostname="+h.Name()+"\n", 0o644)
-		h.WriteFile(t, "/etc/dysnomia/containers/process", "runtimeDir=/run\nlistenAddress=0.0.0.0\ntimeout=5\n", 0o644)
+		h.WriteFile(t, "/etc/dysnomia/containers/process", "runtimeDir=/run\nlistenAddress=0.0.0.0\ntimeout=30\n", 0o644)
 	}
 	s.serve()
 	return s
@@ -106,7 +106,7 @@ func (s *system) await(command ...string) {
 	s.t.Helper()
 	var stdout, stderr string
 	var err error
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if stdout, stderr, err = s.shop.Try(s.t, command...); err == nil {
 			return
 		}
@@ -210,7 +210,7 @@ func TestDeployThroughHTTPSAndSSHAndHere(t *testing.T) {
 		}
 	}
 	log := s.shop.Run(t, "cat", "/var/log/disnix-webservice.log", "/var/log/nginx/access.log")
-	if strings.Contains(log, password) || strings.Contains(log, "timeout=5") {
+	if strings.Contains(log, password) || strings.Contains(log, "timeout=30") {
 		t.Errorf("the log tells secrets:\n%s", log)
 	}
 	for _, part := range []string{"operation=captureConfig", "operation=importLocalFile", "operation=lock", "operation=activate", "operation=set"} {

@@ -31,7 +31,7 @@ func (m machine) await(command ...string) {
 	m.t.Helper()
 	var stderr string
 	var err error
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if _, stderr, err = m.Try(m.t, command...); err == nil {
 			return
 		}

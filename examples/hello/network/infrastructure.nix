@@ -6,7 +6,7 @@ let
     containers.process = {
       runtimeDir = "/run";
       listenAddress = "0.0.0.0";
-      timeout = 5;
+      timeout = 30;
     };
   };
 in

@@ -1,6 +1,6 @@
 # Two Tomcat servers on one host, an application in each of them, and a service
 # on another host that comes after it.
-{ system, watcherReadiness ? { exec = [ "sh" "-c" "test $(cat /etc/hostname-of-test) = node2" ]; timeout = 5; }, ... }:
+{ system, watcherReadiness ? { exec = [ "sh" "-c" "test $(cat /etc/hostname-of-test) = node2" ]; timeout = 60; }, ... }:
 let
   package = name: script: derivation {
     inherit name; system = if system == null then "none" else system;
