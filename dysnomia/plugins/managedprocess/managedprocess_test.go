@@ -26,7 +26,7 @@ var withoutManager = plugintest.Config{
 	Plugin: Plugin{Plugins: map[string]dysnomia.Plugin{"process": process.Plugin{}}},
 	New:    func(t *testing.T) plugintest.Component { return component(t, "disnix", sleeper) },
 	Broken: func(t *testing.T) plugintest.Component {
-		return component(t, "disnix", `{"instanceName": "sleeper", "foregroundProcess": "/bin/false"}`)
+		return component(t, "disnix", `{"instanceName": "sleeper", "daemon": "/bin/false"}`)
 	},
 	Running: func(t *testing.T, c plugintest.Component) bool { return pidOf(t, c) != 0 },
 }

@@ -41,7 +41,7 @@ func TestSysVInit(t *testing.T) {
 					return c
 				},
 				Broken: func(t *testing.T) plugintest.Component {
-					return component(t, "sysvinit", `{"instanceName": "sleeper", "foregroundProcess": "/bin/false"}`)
+					return component(t, "sysvinit", `{"instanceName": "sleeper", "daemon": "/bin/false"}`)
 				},
 				Running: func(t *testing.T, c plugintest.Component) bool { return pidOf(t, c) != 0 },
 			})

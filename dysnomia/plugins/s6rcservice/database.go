@@ -140,8 +140,9 @@ func (d *deployment) active(ctx context.Context) ([]string, error) {
 	return strings.Fields(out), nil
 }
 
-// settle is how long a service must run that does not tell when it is ready.
-const settle = 100 * time.Millisecond
+// settle is how long a service must run that does not tell when it is ready. It
+// is longer in tests of services that do not.
+var settle = 100 * time.Millisecond
 
 // checkRunning checks that the processes of services stay: s6-rc takes one that
 // does not notify it for started as soon as there is a process.

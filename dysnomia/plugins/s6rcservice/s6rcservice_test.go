@@ -47,7 +47,7 @@ func startServer(t testing.TB) *server {
 		_ = s.cmd.Wait()
 		_ = os.RemoveAll(dir)
 	})
-	err = await.Until(t.Context(), "s6-svscan to start", time.Minute, func(context.Context) (bool, string, error) {
+	err = await.Until(t.Context(), "s6-svscan to start", 5*time.Minute, func(context.Context) (bool, string, error) {
 		_, err := os.Stat(filepath.Join(dir, "scan/.s6-svscan/control"))
 		return err == nil, "", nil
 	})
@@ -92,6 +92,13 @@ func component(t testing.TB, s *server, files map[string]string) plugintest.Comp
 	return plugintest.Component{Path: path, Container: "s6-rc-service", Properties: properties}
 }
 
+// settleLong gives services that end all the time that they need for it.
+func settleLong(t *testing.T) {
+	before := settle
+	settle = 5 * time.Minute
+	t.Cleanup(func() { settle = before })
+}
+
 func longrun(run string) map[string]string {
 	return map[string]string{"NAME/type": "longrun\n", "NAME/run": "#!/bin/sh\n" + run + "\n"}
 }
@@ -109,7 +116,10 @@ func config(s *server) plugintest.Config {
 		Type:    "s6-rc-service",
 		Plugin:  Plugin{},
 		New:     func(t *testing.T) plugintest.Component { return component(t, s, longrun(sleeper)) },
-		Broken:  func(t *testing.T) plugintest.Component { return component(t, s, longrun("exit 3")) },
+		Broken: func(t *testing.T) plugintest.Component {
+			settleLong(t)
+			return component(t, s, longrun("exit 3"))
+		},
 		Running: func(_ *testing.T, c plugintest.Component) bool { return isUp(c, "") },
 	}
 }
@@ -168,6 +178,7 @@ func TestServicesWithLogsAndOneshots(t *testing.T) {
 func TestRoughEdge_modules9(t *testing.T) {
 	s := startServer(t)
 	t.Run("modules 9: a service that ends at once is a failure", func(t *testing.T) {
+		settleLong(t)
 		f := fixture(t, s, longrun("exit 3"))
 		fails(t, f, "its process has ended", "exit code")
 	})
@@ -260,6 +271,7 @@ func TestRoughEdge_modules9(t *testing.T) {
 		f.Do(dysnomia.Activate)
 		g.Do(dysnomia.Activate, dysnomia.Deactivate)
 		f.Expect("active")
+		settleLong(t)
 		fails(t, fixture(t, s, longrun("exit 3")))
 		f.Expect("active")
 		f.Do(dysnomia.Deactivate)
@@ -284,6 +296,7 @@ func TestRoughEdge_modules9(t *testing.T) {
 func TestRoughEdge_modules29(t *testing.T) {
 	s := startServer(t)
 	t.Run("modules 29, item 3: the rollback knows the component", func(t *testing.T) {
+		settleLong(t)
 		fails(t, fixture(t, s, longrun("exit 3")), "its process has ended")
 	})
 	t.Run("modules 29, item 14: a service of another component is not touched", func(t *testing.T) {

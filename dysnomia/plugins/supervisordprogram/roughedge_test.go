@@ -120,7 +120,7 @@ func TestRoughEdge_observed23(t *testing.T) {
 	t.Run("observed 23: the rollback of a failed activation removes its links, program and users", func(t *testing.T) {
 		name := "dysnotest-sv" + strconv.Itoa(os.Getpid())
 		t.Cleanup(func() { _ = exec.Command("userdel", name).Run() })
-		c := component(t, s, "command=sh -c 'exit 3'\nstartretries=0\n")
+		c := component(t, s, "command=sh -c 'exit 3'\nstartretries=0\nstartsecs=600\n")
 		dir := filepath.Join(c.Path, "dysnomia-support", "users")
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)

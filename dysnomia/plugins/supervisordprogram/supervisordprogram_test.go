@@ -21,7 +21,7 @@ import (
 // running, nor try again, unless a test is about that.
 const (
 	sleeper = "command=sleep 600\nstartsecs=0\nstopsignal=KILL\n"
-	failing = "command=sh -c 'echo the reason >&2; exit 3'\nstartretries=0\n"
+	failing = "command=sh -c 'echo the reason >&2; exit 3'\nstartretries=0\nstartsecs=600\n"
 )
 
 var counter atomic.Int32
@@ -192,15 +192,15 @@ func TestServerDoesNotAnswer(t *testing.T) {
 func TestProgramThatNeverRuns(t *testing.T) {
 	s := sharedServer(t)
 	t.Run("one that ends again and again is given up in time", func(t *testing.T) {
-		f := fixture(t, s, component(t, s, "command=sh -c 'echo the reason >&2; exit 3'\nstartretries=1000\n"))
-		f.Properties["timeout"] = "1"
-		fails(t, f, "within 1s", "BACKOFF", "Exited too quickly", "the reason")
+		f := fixture(t, s, component(t, s, "command=sh -c 'echo the reason >&2; exit 3'\nstartretries=1000\nstartsecs=600\n"))
+		f.Properties["timeout"] = "3"
+		fails(t, f, "within 3s", "the reason")
 		if state := s.status(t, programOf(f.Component)); state != "" {
 			t.Errorf("it is still %s", state)
 		}
 	})
 	t.Run("a port that is taken", func(t *testing.T) {
-		f := fixture(t, s, component(t, s, fmt.Sprintf("command=perl -MIO::Socket::INET -e 'IO::Socket::INET->new(Listen => 1, LocalAddr => \"%s\") or die \"bind: $!\"; sleep 600'\nstartretries=0\n", s.port)))
+		f := fixture(t, s, component(t, s, fmt.Sprintf("command=perl -MIO::Socket::INET -e 'IO::Socket::INET->new(Listen => 1, LocalAddr => \"%s\") or die \"bind: $!\"; sleep 600'\nstartretries=0\nstartsecs=600\n", s.port)))
 		fails(t, f, "FATAL", "Address already in use")
 	})
 }

@@ -13,9 +13,10 @@ import (
 
 func TestRoughEdge_modules7(t *testing.T) {
 	t.Run("modules 7: a simple service that ends at once is a failure", func(t *testing.T) {
-		f := fixture(t, service(t, "[Service]\nExecStart=/bin/sh -c 'exit 4'\n"))
+		patient := map[string]string{"settleTime": "300"} // however long it takes to end
+		f := fixture(t, service(t, "[Service]\nExecStart=/bin/sh -c 'exit 4'\n"), patient)
 		fails(t, f, "it has ended at once", "exit status 4")
-		g := fixture(t, service(t, "[Service]\nRestart=always\nExecStart=/bin/sh -c 'exit 4'\n"))
+		g := fixture(t, service(t, "[Service]\nRestart=always\nExecStart=/bin/sh -c 'exit 4'\n"), patient)
 		fails(t, g, "it has ended at once", "exit status 4")
 	})
 	t.Run("modules 7: a service that has done its work has not failed", func(t *testing.T) {
