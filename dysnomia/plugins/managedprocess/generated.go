@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/disnix-go/disnix/dysnomia"
 	"github.com/disnix-go/disnix/dysnomia/plugins/tool"
@@ -166,11 +167,15 @@ func writeFile(path string, file processmanagement.File) error {
 	if file.Link != "" {
 		return os.Symlink(file.Link, path)
 	}
-	mode := fs.FileMode(0o644)
-	if file.Executable {
-		mode = 0o755
+	if !file.Executable {
+		return os.WriteFile(path, file.Content, 0o644)
 	}
-	return os.WriteFile(path, file.Content, mode)
+	// A program that another activity starts has all files open for a moment,
+	// until it is executed, and nothing can be executed that is open for
+	// writing: so none is started now.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, file.Content, 0o755)
 }
 
 // postInstall runs the code that completes the component, with its path in the
