@@ -28,11 +28,23 @@ func (d *Deployment) setCommand() string {
 }
 
 func (d *Deployment) deleteStateCommand() string {
-	return shellCommand("disnix-delete-state", d.profileWords(), []string{d.PreviousPath})
+	return shellCommand("disnix-delete-state", d.profileWords(), d.selectionWords(), []string{d.PreviousPath})
+}
+
+// selectionWords are the options that select some of the state.
+func (d *Deployment) selectionWords() []string {
+	var words []string
+	if container := d.Options.Migration.Container; container != "" {
+		words = append(words, "--container", container)
+	}
+	if component := d.Options.Migration.Component; component != "" {
+		words = append(words, "--component", component)
+	}
+	return words
 }
 
 func (d *Deployment) migrateCommand() string {
-	words := d.profileWords()
+	words := append(d.profileWords(), d.selectionWords()...)
 	m := d.Options.Migration
 	for _, option := range []struct {
 		name string
@@ -102,6 +114,19 @@ Then set the profiles, which are still those of the previous configuration:
 
 $ %s
 `, what, command, warning, d.setCommand()))
+}
+
+// MigrationAdvice says how to complete a migration that was asked for by itself
+// and has failed, as the end of a message. It is empty for other errors.
+func (d *Deployment) MigrationAdvice(err error) string {
+	var failed *MigrationError
+	if !errors.As(err, &failed) {
+		return ""
+	}
+	if failed.Step != DeleteStateStep {
+		return fmt.Sprintf("\nWhen the problem is solved, run this, which replaces what the services have written at their new places\nmeanwhile:\n\n$ %s\n", d.migrateCommand())
+	}
+	return fmt.Sprintf("\nDo not migrate again, which would replace what the services have written at their new places meanwhile.\nWhen the problem is solved, run:\n\n$ %s\n", d.deleteStateCommand())
 }
 
 // unlockAdvice says how to release the locks that are left; not if locks were

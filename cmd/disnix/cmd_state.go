@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/urfave/cli/v2"
 
@@ -42,6 +43,9 @@ that failed.`,
 		},
 		action: stateAction(func(ctx context.Context, d *coordinator.Deployment) error {
 			_, err := d.Migrate(ctx)
+			if err != nil {
+				err = fmt.Errorf("%w%s", err, d.MigrationAdvice(err))
+			}
 			return err
 		}),
 	}
