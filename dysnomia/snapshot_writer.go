@@ -118,6 +118,9 @@ func (n *NewSnapshot) commit(g Generation) error {
 	if err != nil {
 		return err
 	}
+	if err := n.state.giveToGroup(n.Path); err != nil {
+		return err
+	}
 	if err := syncTree(n.Path); err != nil {
 		return err
 	}

@@ -37,6 +37,9 @@ type Config struct {
 	// must be given otherwise (discipline B).
 	Write func(t *testing.T, c Component, text string)
 	Read  func(t *testing.T, c Component) string
+	// Readable says that everybody can read snapshots, for the original's
+	// sake.
+	Readable bool
 }
 
 // Component is a component and its container.

@@ -2,6 +2,7 @@ package plugintest
 
 import (
 	"errors"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -117,6 +118,7 @@ func runStateful(t *testing.T, config Config, fixture func(*testing.T) *Fixture)
 		}
 		f.Do(dysnomia.Snapshot) // nothing has changed
 		history := f.generations(3)
+		f.private(history)
 		config.Write(t, f.Component, "lost")
 		f.Do(dysnomia.Restore)
 		f.read("three")
@@ -184,6 +186,28 @@ func runStateful(t *testing.T, config Config, fixture func(*testing.T) *Fixture)
 		other.Do(dysnomia.Deactivate, dysnomia.CollectGarbage)
 		f.read("")
 	})
+}
+
+// private checks that not everybody can read what is in snapshots, unless the
+// plugin has to let them.
+func (f *Fixture) private(history []dysnomia.Generation) {
+	f.t.Helper()
+	if f.config.Module != "" || f.config.Readable {
+		return
+	}
+	for _, g := range history {
+		paths, err := f.State.Resolve([]string{g.Snapshot()})
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		info, err := os.Stat(paths[0])
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		if info.Mode().Perm()&0o007 != 0 {
+			f.t.Errorf("snapshot %s has the mode %v", g.Snapshot(), info.Mode())
+		}
+	}
 }
 
 func (f *Fixture) read(want string) {

@@ -39,6 +39,9 @@ func (Plugin) Snapshot(ctx context.Context, r *dysnomia.Request) (err error) {
 		return fmt.Errorf("take a snapshot of fileset %s in %s: %w", r.ComponentName, f.targetDir, err)
 	}
 	id, err := dysnomia.ContentID(file)
+	if err == nil {
+		err = snapshot.Restrict()
+	}
 	if err != nil {
 		return err
 	}

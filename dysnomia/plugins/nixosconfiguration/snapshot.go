@@ -47,6 +47,9 @@ func (p Plugin) Snapshot(ctx context.Context, r *dysnomia.Request) (err error) {
 			return fmt.Errorf("copy snapshot %s: %w", names[i], err)
 		}
 	}
+	if err := snapshot.Restrict(); err != nil {
+		return err
+	}
 	sum := sha256.Sum256([]byte(strings.Join(names, " ") + "\n"))
 	return snapshot.Commit(hex.EncodeToString(sum[:]))
 }

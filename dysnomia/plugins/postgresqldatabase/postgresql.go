@@ -144,7 +144,9 @@ func (Plugin) Snapshot(ctx context.Context, r *dysnomia.Request) error {
 		if !exists {
 			return errors.New("there is no such database: activate the component first")
 		}
-		return dump.Take(r, func(dir string) (string, error) {
+		// The module of the original reads it as the account of the server, and
+		// restores an empty database if it cannot.
+		return dump.TakeReadable(r, func(dir string) (string, error) {
 			program, err := d.dumper(ctx)
 			if err != nil {
 				return "", err

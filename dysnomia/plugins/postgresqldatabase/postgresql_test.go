@@ -40,7 +40,7 @@ func run(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-var config = plugintest.Config{Type: "postgresql-database", Plugin: Plugin{}}
+var config = plugintest.Config{Type: "postgresql-database", Plugin: Plugin{}, Readable: true}
 
 // properties are those of a container for the shared server.
 func properties() map[string]string {
