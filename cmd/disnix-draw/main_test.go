@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/disnix-go/disnix/test/programtest"
 )
 
 // graph is what disnix-visualize prints for a provider of a container and a
@@ -42,9 +44,7 @@ func runTests(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	programs = dir
 	for _, name := range []string{"disnix", "disnix-draw"} {
-		build := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(dir, name), "github.com/disnix-go/disnix/cmd/"+name)
-		build.Stderr = os.Stderr
-		if err := build.Run(); err != nil {
+		if err := programtest.Build(name, filepath.Join(dir, name)); err != nil {
 			panic(err)
 		}
 	}

@@ -3,7 +3,6 @@
 package contract
 
 import (
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -11,12 +10,13 @@ import (
 	"github.com/disnix-go/disnix/service/clientprogram"
 	"github.com/disnix-go/disnix/service/servicetest"
 	"github.com/disnix-go/disnix/test/nixtest"
+	"github.com/disnix-go/disnix/test/programtest"
 )
 
 func TestRunActivityConforms(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "disnix-run-activity")
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", program, "../../cmd/disnix").CombinedOutput(); err != nil {
-		t.Fatalf("build the program: %v\n%s", err, out)
+	if err := programtest.Build("disnix", program); err != nil {
+		t.Fatal(err)
 	}
 	servicetest.Run(t, servicetest.Config{
 		Machine: nixtest.Store,

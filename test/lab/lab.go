@@ -23,6 +23,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/disnix-go/disnix/test/programtest"
 )
 
 // needed are the programs without which there is no lab.
@@ -125,10 +127,8 @@ func (l *Lab) build() {
 
 func (l *Lab) compile() {
 	l.t.Helper()
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-o", l.path("disnix"), "github.com/disnix-go/disnix/cmd/disnix")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		l.t.Fatalf("build the programs for the lab: %v\n%s", err, out)
+	if err := programtest.Build("disnix", l.path("disnix")); err != nil {
+		l.t.Fatal(err)
 	}
 	content, err := os.ReadFile(l.path("disnix"))
 	if err != nil {
