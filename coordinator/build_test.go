@@ -99,13 +99,13 @@ func TestBuildHonoursCores(t *testing.T) {
 		}()
 		select {
 		case <-full["one"]:
-		case <-time.After(20 * time.Second):
+		case <-time.After(2 * time.Minute):
 			return errors.New("the targets do not build at the same time")
 		}
 		select {
 		case <-full["three"]:
 			return nil
-		case <-time.After(20 * time.Second):
+		case <-time.After(2 * time.Minute):
 			return errors.New("the target does not use its cores")
 		}
 	}
