@@ -3,12 +3,15 @@ package soapservice_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/disnix-go/disnix/service/servicetest"
 	"github.com/disnix-go/disnix/service/soapservice"
 	"github.com/disnix-go/disnix/service/soapwire"
 	"github.com/disnix-go/disnix/service/webserver"
@@ -115,6 +118,50 @@ func TestHugeTags(t *testing.T) {
 			wantEmpty(t, tmp)
 			s.must(&soapwire.CaptureConfig{}, new(soapwire.CaptureConfigResponse))
 		})
+	}
+}
+
+// TestLargeMessagesAtOnce sends as many of them as there is memory for, and one
+// more.
+func TestLargeMessagesAtOnce(t *testing.T) {
+	temporary(t)
+	begun, end := make(chan bool), make(chan struct{})
+	fake := &servicetest.Fake{Hook: func(_ context.Context, call servicetest.Call) error {
+		if call.Operation == "collect-garbage" {
+			begun <- true
+			<-end
+		}
+		return nil
+	}}
+	s := serve(t, fake, func(c *soapservice.Config, _ *webserver.Config) { c.MaxXML = 1 << 20 })
+	large := func(operation string) string {
+		return envelope(`<` + operation + ` ` + namespace + `><arg0>1</arg0><arg1>` + strings.Repeat("x", 900<<10) + `</arg1></` + operation + `>`)
+	}
+	var group sync.WaitGroup
+	for range 2 {
+		group.Go(func() {
+			if response, body := s.post(plainHeader(), strings.NewReader(large("collectGarbage"))); response.StatusCode != 200 {
+				t.Errorf("status %d: %s", response.StatusCode, firstLines(body))
+			}
+		})
+		<-begun
+	}
+	for _, test := range []struct {
+		message string
+		status  int
+	}{
+		{large("lock"), 503},
+		{envelope(`<lock ` + namespace + `><profile>small</profile></lock>`), 200},
+	} {
+		if response, body := s.post(plainHeader(), strings.NewReader(test.message)); response.StatusCode != test.status ||
+			strings.Contains(body, "busy with other large messages") != (test.status == 503) {
+			t.Errorf("status %d: %s", response.StatusCode, firstLines(body))
+		}
+	}
+	close(end)
+	group.Wait()
+	if response, body := s.post(plainHeader(), strings.NewReader(large("lock"))); response.StatusCode != 200 {
+		t.Errorf("afterwards: status %d: %s", response.StatusCode, firstLines(body))
 	}
 }
 

@@ -35,13 +35,15 @@ type Config struct {
 	// any number.
 	MaxBody int64
 	// MaxXML is how many bytes the XML of a request may have, without binary
-	// values; [soapwire.DefaultXMLLimit] if it is 0.
+	// values; [soapwire.DefaultXMLLimit] if it is 0. All requests together may
+	// have twice as much at once.
 	MaxXML int64
 }
 
 // Handler serves the operations and their description. It must be closed.
 type Handler struct {
 	config  Config
+	memory  memory
 	running registry
 	exports *exports
 }
@@ -55,7 +57,9 @@ func New(config Config) *Handler {
 	if config.PathPrefix == "/" {
 		config.PathPrefix = ""
 	}
-	return &Handler{config: config, exports: newExports(config.Directory)}
+	h := &Handler{config: config, exports: newExports(config.Directory)}
+	h.memory.left.Store(2 * config.MaxXML)
+	return h
 }
 
 // Close removes the files that clients have asked for. No request may be
@@ -129,7 +133,9 @@ func (h *Handler) operate(w http.ResponseWriter, r *http.Request) {
 	if h.config.MaxBody > 0 {
 		body.Reader = http.MaxBytesReader(w, r.Body, h.config.MaxBody)
 	}
-	request, err := h.read(r, body)
+	message := &share{memory: &h.memory}
+	defer message.release()
+	request, err := h.read(r, body, message.reserve)
 	defer func() { _ = request.Close() }()
 	out := newReply(w, r, request)
 	if err != nil {
@@ -171,7 +177,7 @@ func claimed(ctx context.Context, header http.Header) (context.Context, error) {
 }
 
 // read reads a request. One that says that it is too long is not begun with.
-func (h *Handler) read(r *http.Request, body io.Reader) (*soapwire.Request, error) {
+func (h *Handler) read(r *http.Request, body io.Reader, reserve func(bytes int64) bool) (*soapwire.Request, error) {
 	header := r.Header
 	if h.config.MaxBody > 0 {
 		if r.ContentLength > h.config.MaxBody {
@@ -183,7 +189,7 @@ func (h *Handler) read(r *http.Request, body io.Reader) (*soapwire.Request, erro
 			body = http.MaxBytesReader(nil, io.NopCloser(plain), h.config.MaxBody)
 		}
 	}
-	return soapwire.ReadRequest(header, body, h.config.MaxXML)
+	return soapwire.ReadRequest(header, body, h.config.MaxXML, reserve)
 }
 
 // failingReader is a body that cannot be read.

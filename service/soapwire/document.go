@@ -28,7 +28,7 @@ type document struct {
 }
 
 func newDocument(r io.Reader, limit int64) *document {
-	source := &xmlSource{in: bufio.NewReaderSize(r, 16<<10), limit: limit, left: limit}
+	source := &xmlSource{in: bufio.NewReaderSize(r, 16<<10), limit: limit, left: limit, reserved: reservation}
 	decoder := xml.NewDecoder(source)
 	decoder.CharsetReader = func(charset string, input io.Reader) (io.Reader, error) {
 		if !isUTF8(charset) {

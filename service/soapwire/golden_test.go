@@ -103,7 +103,7 @@ func TestRequestsOfTheOriginalAreRead(t *testing.T) {
 	for name, test := range golden {
 		t.Run(name, func(t *testing.T) {
 			contentType, body := multipartOf(envelope11+test.body+closing, test.files)
-			r, err := ReadRequest(http.Header{"Content-Type": {contentType}}, strings.NewReader(body), DefaultXMLLimit)
+			r, err := ReadRequest(http.Header{"Content-Type": {contentType}}, strings.NewReader(body), DefaultXMLLimit, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -34,7 +34,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		if err := e.Request(&message, request, positional); err != nil {
 			t.Fatal(err)
 		}
-		r, err := ReadRequest(http.Header{"Content-Type": {e.ContentType("urn:x")}}, &message, DefaultXMLLimit)
+		r, err := ReadRequest(http.Header{"Content-Type": {e.ContentType("urn:x")}}, &message, DefaultXMLLimit, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,7 +158,7 @@ func FuzzReadRequest(f *testing.F) {
 	f.Add("text/xml", "gzip", "\x1f\x8b\x08\x00\x00\x00\x00\x00")
 	f.Fuzz(func(t *testing.T, contentType, encoding, message string) {
 		header := http.Header{"Content-Type": {contentType}, "Content-Encoding": {encoding}}
-		r, err := ReadRequest(header, strings.NewReader(message), 64<<10)
+		r, err := ReadRequest(header, strings.NewReader(message), 64<<10, nil)
 		if err == nil && r.Message == nil {
 			t.Error("a request without a message")
 		}

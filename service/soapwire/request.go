@@ -8,8 +8,8 @@ import (
 )
 
 // DefaultXMLLimit is a limit for the XML of a message, without the binary
-// values in it. It is enough for a million store paths.
-const DefaultXMLLimit = 256 << 20
+// values in it. It is enough for half a million store paths.
+const DefaultXMLLimit = 64 << 20
 
 // Request is a request that was received.
 type Request struct {
@@ -27,11 +27,12 @@ type Request struct {
 
 // ReadRequest reads a request up to its first part; the contents in it are
 // read afterwards. It needs the headers Content-Type and Content-Encoding. The
-// limit is for the XML, in bytes.
+// limit is for the XML, in bytes. If reserve is not nil, it is asked whether there
+// is memory for so many more bytes of a message that is not small.
 //
 // The request is never nil and must be closed, even if there is an error. The
 // error is a [*Fault], or says that the body cannot be read.
-func ReadRequest(header http.Header, body io.Reader, limit int64) (*Request, error) {
+func ReadRequest(header http.Header, body io.Reader, limit int64, reserve func(bytes int64) bool) (*Request, error) {
 	r := &Request{parts: newParts()}
 	envelope, err := r.parts.root(header, body)
 	if envelope.version != nil {
@@ -42,6 +43,7 @@ func ReadRequest(header http.Header, body io.Reader, limit int64) (*Request, err
 		return r, err
 	}
 	m := &message{newDocument(envelope, limit), r.parts}
+	m.document.source.reserve = reserve
 	r.Version, err = m.readEnvelope(envelope)
 	if err == nil {
 		err = m.readRequest(r)

@@ -17,7 +17,7 @@ import (
 // readBody reads a request in plain XML, whose body has this element.
 func readBody(t *testing.T, element string) (*Request, error) {
 	t.Helper()
-	r, err := ReadRequest(http.Header{"Content-Type": {"text/xml"}}, strings.NewReader(envelope11+element+closing), DefaultXMLLimit)
+	r, err := ReadRequest(http.Header{"Content-Type": {"text/xml"}}, strings.NewReader(envelope11+element+closing), DefaultXMLLimit, nil)
 	t.Cleanup(func() {
 		if err := r.Close(); err != nil {
 			t.Error(err)
@@ -163,7 +163,7 @@ func TestMessagesThatAreNotInOrder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			header, message := plain(test.mediaType, test.message)
 			header.Set("Content-Encoding", test.encoding)
-			r, err := ReadRequest(header, strings.NewReader(message), 64<<10)
+			r, err := ReadRequest(header, strings.NewReader(message), 64<<10, nil)
 			_ = r.Close()
 			var fault *Fault
 			if !errors.As(err, &fault) {
@@ -182,7 +182,7 @@ func TestBodiesThatBreakOff(t *testing.T) {
 	lost := errors.New("connection lost")
 	for i := range len(message) - len("--\r\n") {
 		body := io.MultiReader(strings.NewReader(message[:i]), iotest.ErrReader(lost))
-		r, err := ReadRequest(http.Header{"Content-Type": {contentType}}, body, DefaultXMLLimit)
+		r, err := ReadRequest(http.Header{"Content-Type": {contentType}}, body, DefaultXMLLimit, nil)
 		if err == nil {
 			err = readAll(r.Message.(*ImportLocalFile).DataHandler)
 		}
@@ -190,7 +190,7 @@ func TestBodiesThatBreakOff(t *testing.T) {
 			t.Fatalf("after %d bytes: %v", i, err)
 		}
 		_ = r.Close()
-		r, err = ReadRequest(http.Header{"Content-Type": {contentType}}, strings.NewReader(message[:i]), DefaultXMLLimit)
+		r, err = ReadRequest(http.Header{"Content-Type": {contentType}}, strings.NewReader(message[:i]), DefaultXMLLimit, nil)
 		if err == nil {
 			err = readAll(r.Message.(*ImportLocalFile).DataHandler)
 		}
@@ -252,7 +252,7 @@ func TestContents(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := temporary(t)
 			header := http.Header{"Content-Type": {`multipart/related; boundary=B; start="<root>"`}}
-			r, err := ReadRequest(header, iotest.OneByteReader(strings.NewReader(test.message)), DefaultXMLLimit)
+			r, err := ReadRequest(header, iotest.OneByteReader(strings.NewReader(test.message)), DefaultXMLLimit, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -290,7 +290,7 @@ func TestContents(t *testing.T) {
 
 func TestMissingPart(t *testing.T) {
 	contentType, message := multipartOf(envelope11+golden["9.3"].body+closing, nil)
-	r, err := ReadRequest(http.Header{"Content-Type": {contentType}}, strings.NewReader(message), DefaultXMLLimit)
+	r, err := ReadRequest(http.Header{"Content-Type": {contentType}}, strings.NewReader(message), DefaultXMLLimit, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +309,7 @@ func TestCompressedRequest(t *testing.T) {
 	_, _ = io.WriteString(w, message)
 	_ = w.Close()
 	header := http.Header{"Content-Type": {contentType}, "Content-Encoding": {"gzip"}}
-	r, err := ReadRequest(header, &compressed, DefaultXMLLimit)
+	r, err := ReadRequest(header, &compressed, DefaultXMLLimit, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +322,7 @@ func TestLargeBase64(t *testing.T) {
 	temporary(t)
 	content := bytes.Repeat([]byte("0123456789abcde\n"), 1<<16)
 	message := envelope11 + `<importLocalFile xmlns="http://service.disnix.nixos.org"><arg0>` + base64.StdEncoding.EncodeToString(content) + `</arg0></importLocalFile>` + closing
-	r, err := ReadRequest(http.Header{"Content-Type": {"text/xml"}}, strings.NewReader(message), 1<<10)
+	r, err := ReadRequest(http.Header{"Content-Type": {"text/xml"}}, strings.NewReader(message), 1<<10, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,18 +4,27 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"net/http"
 )
 
 // maxTag is how many bytes a tag may have. Attributes need much more memory
 // than they are long.
 const maxTag = 64 << 10
 
+// reservation is for how many bytes at once memory is asked for. So much is
+// always there.
+const reservation = 64 << 10
+
 // xmlSource is what the decoder reads, byte by byte, so that it never reads
 // ahead. What is read past the decoder is not counted.
 type xmlSource struct {
 	in          *bufio.Reader
 	limit, left int64
-	err         error // of in
+	// reserved is how many more bytes may be read before reserve, which may be
+	// nil, is asked for more.
+	reserved int64
+	reserve  func(bytes int64) bool
+	err      error // of in
 	// token is how many bytes of the current token were read, tag says that it
 	// is a tag, and last is the byte that was read last.
 	token int
@@ -32,6 +41,13 @@ func (s *xmlSource) ReadByte() (byte, error) {
 		return 0, s.err
 	}
 	s.left--
+	if s.reserved--; s.reserved < 0 && s.reserve != nil {
+		if !s.reserve(reservation) {
+			s.err = &Fault{Text: "the service is busy with other large messages: try again later", Status: http.StatusServiceUnavailable}
+			return 0, s.err
+		}
+		s.reserved = reservation - 1
+	}
 	b, err := s.in.ReadByte()
 	if err != nil {
 		s.err = err
