@@ -1,6 +1,9 @@
 package dysnomia
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // placesKind is the kind of the records of places.
 const placesKind = "places"
@@ -14,6 +17,10 @@ const placesKind = "places"
 // different component names. See [State.UserOf].
 func (s *State) RememberPlaces(container, component string, places ...string) error {
 	component, _ = s.marked(component, "")
+	var known []string
+	if found, err := s.Recall(placesKind, container, component, &known); err == nil && found && slices.Equal(known, places) {
+		return nil
+	}
 	return s.Remember(placesKind, container, component, places)
 }
 
