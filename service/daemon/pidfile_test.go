@@ -37,7 +37,7 @@ func TestPIDFile(t *testing.T) {
 }
 
 func TestProtocol11StalePIDFile(t *testing.T) {
-	sleeper := exec.Command("sleep", "60")
+	sleeper := exec.Command("sleep", "600")
 	if err := sleeper.Start(); err != nil {
 		t.Fatal(err)
 	}
