@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"strings"
 	"sync"
 	"time"
@@ -16,8 +17,11 @@ import (
 )
 
 // runActivity is the program on the target, unless DISNIX_REMOTE_CLIENT names
-// another one.
-const runActivity = "disnix-run-activity"
+// another one; busClient is the one for users without privileges.
+const (
+	runActivity = "disnix-run-activity"
+	busClient   = "disnix-client"
+)
 
 // greetingTimeout is how long the program on the target may take to start.
 const greetingTimeout = 15 * time.Second
@@ -97,14 +101,15 @@ func (c *Client) RunCommand(ctx context.Context, operation string, args []string
 // choose returns a session if the program on the target can serve one.
 // Otherwise each operation is a command.
 func (c *Client) choose(ctx context.Context) (service.Service, error) {
-	if c.commands.program != runActivity {
+	program := c.commands.program
+	if name := path.Base(program); name != runActivity && name != busClient {
 		return c.commands, nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, greetingTimeout, fmt.Errorf("%s --serve says nothing for %s: the login shell of the user may wait for something", runActivity, greetingTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, greetingTimeout, fmt.Errorf("%s --serve says nothing for %s: the login shell of the user may wait for something", program, greetingTimeout))
 	defer cancel()
-	p, err := c.link.start("exec "+runActivity+" --serve", nil)
+	p, err := c.link.start("exec "+quote(program, "--serve"), nil)
 	if err != nil {
-		return nil, fmt.Errorf("run %s on the target: %w", runActivity, err)
+		return nil, fmt.Errorf("run %s on the target: %w", program, err)
 	}
 	diagnostics := new(held)
 	go newOutlet(diagnostics).drain(p.stderr)
@@ -121,7 +126,7 @@ func (c *Client) choose(ctx context.Context) (service.Service, error) {
 	}
 	var handshake *session.HandshakeError
 	if !errors.As(err, &handshake) || handshake.Err == nil {
-		return nil, c.link.lost(fmt.Errorf("run %s --serve on the target: %w", runActivity, err))
+		return nil, c.link.lost(fmt.Errorf("run %s --serve on the target: %w", program, err))
 	}
 	select {
 	case <-p.exited:
@@ -141,16 +146,16 @@ func (c *Client) withoutSession(ctx context.Context, status exitStatus, reason e
 	if err == nil && strings.Contains(help.String(), "--query-installed") {
 		return c.commands, nil
 	}
-	return nil, c.link.lost(fmt.Errorf("run %s --serve on the target: %w", runActivity, errors.Join(reason, err)))
+	return nil, c.link.lost(fmt.Errorf("run %s --serve on the target: %w", c.commands.program, errors.Join(reason, err)))
 }
 
 // missing says where the program was looked for.
 func (c *Client) missing(ctx context.Context) error {
-	var path strings.Builder
+	var places strings.Builder
 	where := "the PATH of the user's login shell"
-	err := c.link.run(ctx, command{operation: "path", words: []string{"sh", "-c", `printf %s "$PATH"`}, stdout: &path}, c.commands.log)
+	err := c.link.run(ctx, command{operation: "path", words: []string{"sh", "-c", `printf %s "$PATH"`}, stdout: &places}, c.commands.log)
 	if err == nil {
-		where = "PATH=" + printable([]byte(path.String()))
+		where = "PATH=" + printable([]byte(places.String()))
 	}
 	return fmt.Errorf("the target has no program %s (looked for in %s): install Disnix there, or make it visible to commands that are run through ssh", c.commands.program, where)
 }

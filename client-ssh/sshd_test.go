@@ -50,6 +50,8 @@ func buildPrograms(dir string) error {
 	original := filepath.Join(dir, "original")
 	err := errors.Join(os.Mkdir(original, 0o755),
 		os.Symlink("disnix", filepath.Join(dir, "disnix-run-activity")),
+		os.Symlink("disnix", filepath.Join(dir, "disnix-client")),
+		os.Symlink("disnix", filepath.Join(dir, "disnix-service")),
 		os.Symlink("disnix", filepath.Join(dir, "disnix-tmpfile")),
 		os.Symlink("../disnix", filepath.Join(original, "disnix-tmpfile")))
 	for _, name := range []string{"disnix-run-activity", "disnix-other"} {
@@ -99,6 +101,7 @@ func newHost(t testing.TB, path string, configuration ...string) *host {
 	for _, variable := range []string{
 		"NIX_STORE_DIR", "NIX_STATE_DIR", "NIX_LOG_DIR", "NIX_CONF_DIR", "NIX_REMOTE", "NIX_LOCALSTATE_DIR", "TMPDIR", "COMMANDS_LOG",
 		"DYSNOMIA_STATEDIR", "DYSNOMIA_MODULES_PATH", "DYSNOMIA_CONTAINERS_PATH", "DYSNOMIA_PROPERTIES",
+		"DBUS_SYSTEM_BUS_ADDRESS",
 	} {
 		if value, ok := os.LookupEnv(variable); ok {
 			settings = append(settings, fmt.Sprintf("%q", variable+"="+value))

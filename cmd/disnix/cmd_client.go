@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 
@@ -20,15 +21,18 @@ func clientProgram() *program {
 				&cli.BoolFlag{Name: "session-bus", Usage: "Uses the session bus instead of the system bus"})
 		}
 	}
+	groups = append(groups, optionGroup{"Session options", []cli.Flag{serveFlag()}})
 	return &program{
 		name:     "disnix-client",
 		summary:  "Carries out one deployment activity through disnix-service",
-		synopsis: []string{"OPERATION [OPTION]... [PATH]..."},
+		synopsis: []string{"OPERATION [OPTION]... [PATH]...", "--serve"},
 		description: `
 Asks the disnix-service of this machine over D-Bus for a single activity, and
 waits until it has ended. If it failed, its log is printed; that of locks also
 says who is notified, and whose lock was released. Only root and the members of
-the group 'disnix' may do that.
+the group 'disnix' may do that. With --serve it carries out any number of
+activities for a client that speaks a protocol of its own on the standard input
+and output.
 
 There are no shells through the service: use disnix-run-activity --shell.`,
 		groups: groups,
@@ -49,6 +53,9 @@ There are no shells through the service: use disnix-run-activity --shell.`,
 }
 
 func runClient(inv *invocation) error {
+	if inv.Bool("serve") {
+		return inv.serveSession(func() (service.Service, error) { return inv.connectToService(inv.Context.Context) })
+	}
 	o, err := inv.activityOptions()
 	if err != nil {
 		return err
@@ -60,9 +67,9 @@ func runClient(inv *invocation) error {
 	if err != nil {
 		return err
 	}
-	client, err := dbusclient.Connect(ctx, dbusclient.Config{SessionBus: inv.Bool("session-bus"), Log: inv.stderr})
+	client, err := inv.connectToService(ctx)
 	if err != nil {
-		return fail("%w", err)
+		return err
 	}
 	defer client.Close()
 	status, err := activitycmd.Run(ctx, client, o, activitycmd.Streams{
@@ -78,6 +85,14 @@ func runClient(inv *invocation) error {
 		return errors.Join(quiet(1), err)
 	}
 	return exitError{1, err}
+}
+
+func (inv *invocation) connectToService(ctx context.Context) (*dbusclient.Client, error) {
+	client, err := dbusclient.Connect(ctx, dbusclient.Config{SessionBus: inv.Bool("session-bus"), Log: inv.stderr})
+	if err != nil {
+		return nil, fail("%w", err)
+	}
+	return client, nil
 }
 
 // clientOutput is where an operation prints. The output of activities is in

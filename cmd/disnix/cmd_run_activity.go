@@ -22,7 +22,7 @@ interface it deploys to the machine of the coordinator; on a target it is what
 a remote client calls. With --serve it carries out any number of activities for
 a client that speaks a protocol of its own on the standard input and output.`,
 		groups: append(clientInterfaceGroups(), optionGroup{"Session options", []cli.Flag{
-			&cli.BoolFlag{Name: "serve", Usage: "Serves a client on the standard input and output, as disnix-ssh-client does on a target"},
+			serveFlag(),
 		}}),
 		environment: []entry{profileVariable, nixStateVariable, stateDirVariable, temporaryVariable},
 		examples: []entry{
@@ -108,7 +108,10 @@ func operationFlags() []cli.Flag {
 
 func runActivity(inv *invocation) error {
 	if inv.Bool("serve") {
-		return serveSession(inv)
+		return inv.serveSession(func() (service.Service, error) {
+			host, err := newHost()
+			return service.NewLocal(host, service.LocalConfig{Log: inv.stderr, Link: true, Purpose: lockPurpose}), err
+		})
 	}
 	o, err := inv.activityOptions()
 	if err != nil {

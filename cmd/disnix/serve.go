@@ -8,29 +8,35 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
 	"github.com/disnix-go/disnix/service"
 	protocol "github.com/disnix-go/disnix/service/session"
 )
 
+// serveFlag is the option of the programs that serve sessions.
+func serveFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "serve", Usage: "Serves a client on the standard input and output, as disnix-ssh-client does on a target"}
+}
+
 // serveSession carries out what a client on the standard input and output asks
-// for, until it is gone.
-func serveSession(inv *invocation) error {
+// the service for, until it is gone.
+func (inv *invocation) serveSession(connect func() (service.Service, error)) error {
 	if operands, err := inv.operands(0); err != nil || len(operands) > 0 {
 		return err
 	}
-	host, err := newHost()
+	here, err := connect()
 	if err != nil {
 		return err
 	}
+	defer here.Close()
 	// A write to a client that is gone is an error, not the end.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	stream, err := takeStandardStreams()
 	if err != nil {
 		return fmt.Errorf("serve a session: %w", err)
 	}
-	here := service.NewLocal(host, service.LocalConfig{Log: inv.stderr, Link: true, Purpose: lockPurpose})
 	return protocol.Serve(inv.Context.Context, stream, here)
 }
 

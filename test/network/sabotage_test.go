@@ -141,7 +141,7 @@ var sabotages = []sabotage{
 		do:          run(`true`),
 		undo:        run(`true`),
 		environment: []string{"DISNIX_REMOTE_CLIENT=disnix-client"},
-		want:        []string{"disnix-client", "disnix-service"},
+		want:        []string{"disnix-service is not running: start it"},
 	},
 	{
 		name: "corrupt profile manifest",
