@@ -134,6 +134,7 @@ func fails(t *testing.T, f *plugintest.Fixture, texts ...string) {
 func TestConformance(t *testing.T) { plugintest.Run(t, config) }
 
 func TestManagerOfTheUser(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
 	f := fixture(t, service(t, sleeper), map[string]string{
 		"systemdUserServices": "1", "DBUS_SESSION_BUS_ADDRESS": realSystemd(t).BusAddress,
 		"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent",
@@ -145,6 +146,7 @@ func TestManagerOfTheUser(t *testing.T) {
 }
 
 func TestWithoutABus(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
 	s := realSystemd(t)
 	f := fixture(t, service(t, sleeper), map[string]string{
 		"systemdUserServices": "1", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent", "XDG_RUNTIME_DIR": s.Dir,
@@ -291,6 +293,7 @@ func TestBadProperties(t *testing.T) {
 }
 
 func TestShellHelp(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
 	f := fixture(t, service(t, sleeper), map[string]string{"systemdUserServices": "1"})
 	f.Do(dysnomia.Shell)
 	if !strings.Contains(f.Stderr, "systemctl --user status "+f.Properties["name"]+".service\n") {
