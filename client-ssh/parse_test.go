@@ -1,6 +1,7 @@
 package sshclient
 
 import (
+	"os/user"
 	"strings"
 	"testing"
 )
@@ -97,4 +98,19 @@ func FuzzBanner(f *testing.F) {
 			t.Errorf("%q became %q", text, out.String())
 		}
 	})
+}
+
+func TestHomeDirectory(t *testing.T) {
+	t.Setenv("HOME", "/somewhere")
+	if home := homeDir(); home != "/somewhere" {
+		t.Errorf("with HOME: %s", home)
+	}
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HOME", "")
+	if home := homeDir(); home != me.HomeDir {
+		t.Errorf("without HOME: %s", home)
+	}
 }

@@ -53,11 +53,7 @@ func readConfiguration() (*configuration, error) {
 	if err != nil {
 		return nil, err
 	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		home = "/"
-	}
-	c := &configuration{options: o, home: home, answers: make(map[endpoint]map[string][]string)}
+	c := &configuration{options: o, home: homeDir(), answers: make(map[endpoint]map[string][]string)}
 	if o.configFile == "none" {
 		return c, nil
 	}
@@ -281,6 +277,18 @@ func (c *configuration) expand(path string) string {
 func (c *configuration) tokens(path string, s *settings) string {
 	return strings.NewReplacer("%%", "%", "%d", c.home, "%h", s.host, "%n", s.alias, "%p", s.port, "%r", s.user, "%u", currentUser()).
 		Replace(c.expand(path))
+}
+
+// homeDir returns the user's home directory, also for programs that are started
+// without HOME, such as services.
+func homeDir() string {
+	if home := os.Getenv("HOME"); home != "" {
+		return home
+	}
+	if u, err := user.Current(); err == nil && u.HomeDir != "" {
+		return u.HomeDir
+	}
+	return "/"
 }
 
 func currentUser() string {
