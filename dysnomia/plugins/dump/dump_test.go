@@ -229,24 +229,40 @@ func TestPipeChecksBothEnds(t *testing.T) {
 		"both fail":                {"exit 3", "exit 4", "status 4"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := Pipe(t.Context(), script(t, c.from), script(t, c.to))
-			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-				t.Errorf("error: %v, want %q", err, c.want)
+			for _, filter := range []Filter{nil, copyAll} {
+				err := pipe(t.Context(), script(t, c.from), script(t, c.to), filter)
+				if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+					t.Errorf("with a filter: %v: error: %v, want %q", filter != nil, err, c.want)
+				}
 			}
 		})
 	}
-	t.Run("a program that does not exist", func(t *testing.T) {
-		missing := script(t, "true")
-		missing.Path = "/nonexistent"
-		if err := Pipe(t.Context(), missing, script(t, "cat")); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("error: %v", err)
-		}
-		missing = script(t, "true")
-		missing.Path = "/nonexistent"
-		if err := Pipe(t.Context(), script(t, "yes"), missing); !errors.Is(err, os.ErrNotExist) {
+	t.Run("a filter fails", func(t *testing.T) {
+		problem := errors.New("not understood")
+		err := pipe(t.Context(), script(t, "exec yes"), script(t, "cat > /dev/null"), func(io.Writer, io.Reader) error { return problem })
+		if !errors.Is(err, problem) {
 			t.Errorf("error: %v", err)
 		}
 	})
+	t.Run("a program that does not exist", func(t *testing.T) {
+		for _, filter := range []Filter{nil, copyAll} {
+			missing := script(t, "true")
+			missing.Path = "/nonexistent"
+			if err := pipe(t.Context(), missing, script(t, "cat"), filter); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("error: %v", err)
+			}
+			missing = script(t, "true")
+			missing.Path = "/nonexistent"
+			if err := pipe(t.Context(), script(t, "yes"), missing, filter); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("error: %v", err)
+			}
+		}
+	})
+}
+
+func copyAll(to io.Writer, from io.Reader) error {
+	_, err := io.Copy(to, from)
+	return err
 }
 
 func TestWriteAndLoad(t *testing.T) {
@@ -261,7 +277,18 @@ func TestWriteAndLoad(t *testing.T) {
 		t.Errorf("id: %s", id)
 	}
 	if err := clients.Load(t.Context(), file, script(t, `test "$(cat)" = "-- at noon
-content"`)); err != nil {
+content"`), nil); err != nil {
+		t.Error(err)
+	}
+	upper := func(to io.Writer, from io.Reader) error {
+		all, err := io.ReadAll(from)
+		if err == nil {
+			_, err = to.Write(bytes.ToUpper(all))
+		}
+		return err
+	}
+	if err := clients.Load(t.Context(), file, script(t, `test "$(cat)" = "-- AT NOON
+CONTENT"`), upper); err != nil {
 		t.Error(err)
 	}
 	t.Run("a failure leaves no file", func(t *testing.T) {

@@ -80,10 +80,13 @@ func widen(end any) {
 // onlyReader hides that a pipe could be copied in other ways than reading.
 type onlyReader struct{ io.Reader }
 
-// Load decompresses a dump into a program. It fails if the file is damaged or
-// cut off, or the program fails or has not read everything. What the program
-// prints is discarded.
-func (c Clients) Load(ctx context.Context, name string, program *exec.Cmd) error {
+// Filter passes on everything that it reads, with changes.
+type Filter func(to io.Writer, from io.Reader) error
+
+// Load decompresses a dump into a program, through a filter if it is not nil.
+// It fails if the file is damaged or cut off, or the program fails or has not
+// read everything.
+func (c Clients) Load(ctx context.Context, name string, program *exec.Cmd, filter Filter) error {
 	file, err := os.Open(name)
 	if err != nil {
 		return fmt.Errorf("read dump: %w", err)
@@ -94,31 +97,50 @@ func (c Clients) Load(ctx context.Context, name string, program *exec.Cmd) error
 		return fmt.Errorf("read dump: %w", err)
 	}
 	decompress.Stdin = file
-	if err := Pipe(ctx, decompress, program); err != nil {
+	if err := pipe(ctx, decompress, program, filter); err != nil {
 		return fmt.Errorf("read dump %s: %w", name, err)
 	}
 	return nil
 }
 
+// filtered is a standard input that goes through a filter.
+type filtered struct {
+	*os.File
+	filter Filter
+}
+
+// WriteTo is how the standard input is written to the program.
+func (f filtered) WriteTo(w io.Writer) (int64, error) {
+	widen(w)
+	return 0, f.filter(w, onlyReader{f.File})
+}
+
 // Pipe runs two programs, the output of the first being the input of the
 // second. It fails if one of them does.
-func Pipe(ctx context.Context, from, to *exec.Cmd) error {
+func Pipe(ctx context.Context, from, to *exec.Cmd) error { return pipe(ctx, from, to, nil) }
+
+func pipe(ctx context.Context, from, to *exec.Cmd, filter Filter) error {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return err
 	}
+	defer read.Close()
 	widen(write)
 	from.Stdout, to.Stdin = write, read
+	if filter != nil {
+		to.Stdin = filtered{read, filter}
+	}
 	var fromSaid, toSaid messages
 	from.Stderr, to.Stderr = &fromSaid, &toSaid
 	err = from.Start()
 	write.Close()
 	if err != nil {
-		read.Close()
 		return err
 	}
 	err = to.Start()
-	read.Close()
+	if filter == nil || err != nil {
+		read.Close()
+	}
 	if err != nil {
 		return errors.Join(err, ignoreBrokenPipe(from.Wait()))
 	}
@@ -126,6 +148,7 @@ func Pipe(ctx context.Context, from, to *exec.Cmd) error {
 	var both sync.WaitGroup
 	both.Go(func() { fromEnded = from.Wait() })
 	toEnded := failure(ctx, to, &toSaid, to.Wait())
+	read.Close() // the first notices that nobody reads any more
 	both.Wait()
 	if toEnded != nil {
 		// That the first could not go on is only the consequence.

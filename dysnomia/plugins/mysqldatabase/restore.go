@@ -78,7 +78,14 @@ func (d *database) load(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	return d.clients.Load(ctx, file, program)
+	program.Args = append(program.Args, "--unbuffered")
+	var reached lastLine
+	program.Stdout = &reached
+	err = d.clients.Load(ctx, file, program, newLoading().pass)
+	if table := reached.String(); err != nil && table != "" {
+		return fmt.Errorf("add the keys of table %s: %w", table, err)
+	}
+	return err
 }
 
 // checkUnreferenced refuses a database whose tables cannot be replaced.

@@ -111,7 +111,7 @@ func (d *database) load(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	return d.clients.Load(ctx, file, program)
+	return d.clients.Load(ctx, file, program, nil)
 }
 
 // swap gives the restored database the name of the component. Sessions in the

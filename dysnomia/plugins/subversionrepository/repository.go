@@ -126,7 +126,7 @@ func (s repository) restore(ctx context.Context, r *dysnomia.Request, file strin
 	if err != nil {
 		return err
 	}
-	if err := s.clients.Load(ctx, file, program); err != nil {
+	if err := s.clients.Load(ctx, file, program, nil); err != nil {
 		return err
 	}
 	if exists {
