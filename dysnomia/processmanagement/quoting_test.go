@@ -1,6 +1,7 @@
 package processmanagement
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -8,7 +9,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,7 +25,7 @@ const reporter = `#!/bin/sh
 echo $$ > "$REPORT.pid"
 { printf '%s\0' "$#" "$@"; env -0; } > "$REPORT.part"
 mv "$REPORT.part" "$REPORT"
-[ "$LINGER" != 1 ] || exec sleep 0.3
+[ "$LINGER" != 1 ] || exec sleep 600
 `
 
 // hostile draws text in which everything that some syntax treats specially is
@@ -161,12 +164,35 @@ func runReporter(t *testing.T, manager Manager, daemon bool, command []string, d
 	dir := t.TempDir()
 	c := translate(t, d.description(t, dir, daemon, daemon || manager == Disnix || manager == SysVInit), Settings{Manager: manager, Dir: dir, Directories: Directories{State: dir}})
 	install(t, c, dir)
-	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, c.Name, command[0]), command[1:]...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	cmd := exec.Command(filepath.Join(dir, c.Name, command[0]), command[1:]...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer endReporter(t, dir)
+	if manager != Supervisord || !daemon { // there, the script lasts as long as the daemon
+		if err := cmd.Wait(); err != nil {
+			t.Fatalf("%v: %s", err, &out)
+		}
 	}
 	awaitFile(t, filepath.Join(dir, "report"))
 	d.check(t, filepath.Join(dir, "report"))
+	if cmd.ProcessState == nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+}
+
+// endReporter ends a reporter that lingers.
+func endReporter(t *testing.T, dir string) {
+	text, err := os.ReadFile(filepath.Join(dir, "report.pid"))
+	if err != nil {
+		t.Error(err)
+	}
+	if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && pid > 1 {
+		_ = syscall.Kill(pid, syscall.SIGKILL) // fails if it has ended
+	}
 }
 
 // TestValuesOfUnits reads units by the rules of systemd.syntax(7).
@@ -267,7 +293,7 @@ func TestValuesOfPropertyLists(t *testing.T) {
 
 func awaitFile(t *testing.T, path string) {
 	t.Helper()
-	cmd := exec.Command("sh", "-c", `i=0; until [ -e "$0" ]; do i=$((i+1)); [ $i -lt 500 ] || exit 1; sleep 0.02; done`, path)
+	cmd := exec.Command("sh", "-c", `i=0; until [ -e "$0" ]; do i=$((i+1)); [ $i -lt 6000 ] || exit 1; sleep 0.02; done`, path)
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("there is no %s", path)
 	}
