@@ -49,7 +49,7 @@ var config = plugintest.Config{
 func component(t *testing.T, files map[string]string) plugintest.Component {
 	t.Helper()
 	runtimeDir := t.TempDir()
-	c := plugintest.NewComponent(t, "process", map[string]string{"runtimeDir": runtimeDir}, files)
+	c := plugintest.NewComponent(t, "process", map[string]string{"runtimeDir": runtimeDir, "timeout": "600"}, files)
 	t.Cleanup(func() {
 		if content, err := os.ReadFile(filepath.Join(runtimeDir, "daemon.pid")); err == nil {
 			if pid, err := strconv.Atoi(strings.TrimSpace(string(content))); err == nil && pid > 1 && pid != os.Getpid() {

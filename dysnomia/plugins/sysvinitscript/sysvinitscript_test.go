@@ -51,7 +51,7 @@ func component(t testing.TB, scripts map[string]string) plugintest.Component {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	})
-	return plugintest.Component{Path: path, Container: "sysvinit-script", Properties: map[string]string{"runDir": runDir}}
+	return plugintest.Component{Path: path, Container: "sysvinit-script", Properties: map[string]string{"runDir": runDir, "timeout": "600", "stopTimeout": "600"}}
 }
 
 func pids(runDir string) []int {

@@ -106,7 +106,7 @@ func component(t testing.TB, s *server, conf string) plugintest.Component {
 	path, port := filepath.Join(t.TempDir(), "component"), fmt.Sprint(porttest.Port(t))
 	plugintest.WriteFile(t, filepath.Join(path, "etc/xinetd.d", "greeter-"+port), strings.ReplaceAll(conf, "PORT", port))
 	return plugintest.Component{Path: path, Container: "xinetd-service", Properties: map[string]string{
-		"xinetdTargetDir": s.targetDir(), "xinetdPidFile": s.pidFile(), "port": port,
+		"xinetdTargetDir": s.targetDir(), "xinetdPidFile": s.pidFile(), "port": port, "timeout": "600",
 	}}
 }
 
