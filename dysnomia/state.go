@@ -47,11 +47,13 @@ func (s *State) path(elements ...string) string {
 
 // lock waits until no other process changes the state directory. The returned
 // function lets the next one in.
+//
+// Whoever can read the lock file can hold the lock, so nobody else may.
 func (s *State) lock() (unlock func(), err error) {
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("create state directory: %w: choose another with DYSNOMIA_STATEDIR", err)
 	}
-	file, err := os.OpenFile(s.path(lockFile), os.O_CREATE|os.O_RDWR, 0o644)
+	file, err := os.OpenFile(s.path(lockFile), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock state directory: %w", err)
 	}

@@ -21,7 +21,7 @@ func (d *deployment) lock(ctx context.Context) (unlock func(), err error) {
 	if err := errors.Join(os.MkdirAll(d.compileDir, 0o755), os.MkdirAll(d.serviceDir, 0o755)); err != nil {
 		return nil, fmt.Errorf("make the directories of s6-rc: %w", err)
 	}
-	file, err := os.OpenFile(filepath.Join(d.compileDir, ".dysnomia-lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	file, err := os.OpenFile(filepath.Join(d.compileDir, ".dysnomia-lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock the databases of s6-rc: %w", err)
 	}
