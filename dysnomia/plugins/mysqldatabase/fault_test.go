@@ -162,7 +162,6 @@ func TestProgramsThatFail(t *testing.T) {
 		"the dump is killed":             {"mariadb-dump", "/usr/bin/mariadb-dump \"$@\" | head -n 3; kill -9 $$", dysnomia.Snapshot, "killed"},
 		"the dump fails":                 {"mariadb-dump", "echo half; echo why >&2; exit 2", dysnomia.Snapshot, "why"},
 		"the dump is empty":              {"mariadb-dump", "exit 0", dysnomia.Snapshot, "printed nothing"},
-		"the compression is killed":      {"xz", "kill -9 $$", dysnomia.Snapshot, "killed"},
 		"the client is killed":           {"mariadb", "kill -9 $$", dysnomia.Restore, "killed"},
 		"the client stops reading":       {"mariadb", "exit 3", dysnomia.Restore, "exit status 3"},
 		"the decompression is killed":    {"xz", "kill -9 $$", dysnomia.Restore, "killed"},
@@ -182,6 +181,24 @@ func TestProgramsThatFail(t *testing.T) {
 			nothingHalfDone(t, f)
 		})
 	}
+}
+
+// TestCompressionIsKilled kills it while the dump goes on: nobody waits for the
+// compression then, who could do without it.
+func TestCompressionIsKilled(t *testing.T) {
+	f := fixture(t, "failing", map[string]string{"a.sql": notes})
+	f.Do(dysnomia.Activate, dysnomia.Snapshot)
+	begun := filepath.Join(t.TempDir(), "begun")
+	tools(t, f, map[string]string{
+		"xz": "echo $$ >> '" + begun + "'; kill -9 $$",
+		"mariadb-dump": "head -c 5000000 /dev/zero; until read -r pid < '" + begun + `'; do sleep 0.01; done 2> /dev/null
+			while kill -0 "$pid"; do sleep 0.01; done 2> /dev/null`,
+	})
+	fails(t, f, dysnomia.Snapshot, "killed")
+	if got := generations(t, f); len(got) != 1 {
+		t.Errorf("generations: %v", got)
+	}
+	nothingHalfDone(t, f)
 }
 
 // nothingHalfDone checks that the state directory has no temporary files.
