@@ -11,20 +11,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/disnix-go/disnix/dysnomia/plugins/dump"
 )
 
 // dump stores the database in a directory, below its name. The id comes from
 // the files without the numbers that a server gives to its collections. A
 // database without collections has an empty directory.
 func (d *database) dump(ctx context.Context, dir string) (id string, err error) {
-	args := append([]string{"--host=" + host, "--port=" + d.settings.port, "--quiet"}, d.settings.dumpArgs...)
-	program, err := d.clients.Command(ctx, []string{"mongodump"}, append(args, "--db="+d.name, "--out="+dir)...)
-	if err != nil {
-		return "", err
-	}
-	if err := dump.Run(ctx, program); err != nil {
+	if err := d.run(ctx, "mongodump", d.settings.dumpArgs, "--db="+d.name, "--out="+dir); err != nil {
 		return "", err
 	}
 	content := filepath.Join(dir, d.name)
@@ -100,10 +93,5 @@ func contentOf(snapshot string) (string, error) {
 }
 
 func (d *database) restoreAs(ctx context.Context, name, dir string) error {
-	args := append([]string{"--host=" + host, "--port=" + d.settings.port, "--quiet", "--stopOnError"}, d.settings.restoreArgs...)
-	program, err := d.clients.Command(ctx, []string{"mongorestore"}, append(args, "--drop", "--db="+name, dir)...)
-	if err != nil {
-		return err
-	}
-	return dump.Run(ctx, program)
+	return d.run(ctx, "mongorestore", d.settings.restoreArgs, "--stopOnError", "--drop", "--db="+name, dir)
 }
