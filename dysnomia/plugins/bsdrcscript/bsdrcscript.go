@@ -88,7 +88,7 @@ func (d *deployment) start(ctx context.Context) error {
 		if err := linkdir.Install(d.runner.Request, d.scripts); err != nil {
 			return err
 		}
-		if err := enable(d.conf, d.names()); err != nil {
+		if err := enable(ctx, d.conf, d.names()); err != nil {
 			return err
 		}
 	}
@@ -111,7 +111,7 @@ func (d *deployment) stop(ctx context.Context) error {
 		for _, script := range placed {
 			names = append(names, script.Name())
 		}
-		if err := disable(d.conf, names); err != nil {
+		if err := disable(ctx, d.conf, names); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package bsdrcscript
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,7 +10,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/disnix-go/disnix/dysnomia/plugins/await"
 	"golang.org/x/sys/unix"
 )
 
@@ -39,8 +42,8 @@ func checkNames(scripts []string) error {
 var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // enable adds lines for scripts that are not enabled yet.
-func enable(conf string, scripts []string) error {
-	return rewrite(conf, func(lines []string) []string {
+func enable(ctx context.Context, conf string, scripts []string) error {
+	return rewrite(ctx, conf, func(lines []string) []string {
 		for _, script := range scripts {
 			if !slices.Contains(lines, assignment(script)) {
 				lines = append(lines, assignment(script))
@@ -52,8 +55,8 @@ func enable(conf string, scripts []string) error {
 
 // disable removes exactly the lines that enable adds, also if they are there
 // more than once.
-func disable(conf string, scripts []string) error {
-	return rewrite(conf, func(lines []string) []string {
+func disable(ctx context.Context, conf string, scripts []string) error {
+	return rewrite(ctx, conf, func(lines []string) []string {
 		return slices.DeleteFunc(lines, func(line string) bool {
 			return slices.ContainsFunc(scripts, func(script string) bool { return assignment(script) == line })
 		})
@@ -62,8 +65,8 @@ func disable(conf string, scripts []string) error {
 
 // rewrite changes the lines of a file. It is replaced at once and keeps its
 // permissions; others that change it in this way are kept out meanwhile.
-func rewrite(path string, change func([]string) []string) error {
-	err := locked(filepath.Dir(path), func() error {
+func rewrite(ctx context.Context, path string, change func([]string) []string) error {
+	err := locked(ctx, filepath.Dir(path), func() error {
 		content, err := os.ReadFile(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -105,21 +108,25 @@ func replace(path, content string, mode fs.FileMode) error {
 	return err
 }
 
+// lockLimit is how long others may have locked the directory: everybody can.
+const lockLimit = time.Minute
+
 // locked calls do while no other process has locked the directory.
-func locked(dir string, do func() error) error {
+func locked(ctx context.Context, dir string, do func() error) error {
 	file, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	for {
-		err := unix.Flock(int(file.Fd()), unix.LOCK_EX)
-		if errors.Is(err, unix.EINTR) {
-			continue
+	err = await.Until(ctx, "the lock of "+dir, lockLimit, func(context.Context) (bool, string, error) {
+		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR) {
+			return false, "another process has it", nil
 		}
-		if err != nil {
-			return err
-		}
-		return do()
+		return err == nil, "", err
+	})
+	if err != nil {
+		return err
 	}
+	return do()
 }
