@@ -40,7 +40,7 @@ var config = plugintest.Config{Type: "mysql-database", Plugin: Plugin{}}
 
 // properties are those of a container for the shared server.
 func properties() map[string]string {
-	return map[string]string{"mysqlUsername": "root", "mysqlPassword": mariadbtest.Root, "mysqlSocket": server.Socket}
+	return map[string]string{"mysqlUsername": "root", "mysqlPassword": mariadbtest.Root, "mysqlSocket": server.Socket, "timeout": "600"}
 }
 
 // component makes a component with a database of its own name. Its directory

@@ -44,7 +44,7 @@ var config = plugintest.Config{Type: "postgresql-database", Plugin: Plugin{}, Re
 
 // properties are those of a container for the shared server.
 func properties() map[string]string {
-	return map[string]string{"postgresqlRuntimeDir": server.Dir, "postgresqlPort": strconv.Itoa(postgresqltest.Port)}
+	return map[string]string{"postgresqlRuntimeDir": server.Dir, "postgresqlPort": strconv.Itoa(postgresqltest.Port), "timeout": "600"}
 }
 
 // component makes a component with a database of its own name.
