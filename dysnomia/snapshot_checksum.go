@@ -122,7 +122,7 @@ func serialize(sum hash.Hash, dir string, order traversal) error {
 	} else {
 		links = nil
 	}
-	w := bufio.NewWriter(sum)
+	w := bufio.NewWriterSize(sum, 256<<10) // files are read through it
 	for _, name := range names {
 		fmt.Fprintln(w, name)
 	}

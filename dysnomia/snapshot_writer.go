@@ -114,14 +114,14 @@ func (n *NewSnapshot) commit(g Generation) error {
 	if err := g.check(); err != nil {
 		return err
 	}
-	sum, err := Checksum(n.Path)
-	if err != nil {
-		return err
-	}
 	if err := n.state.giveToGroup(n.Path); err != nil {
 		return err
 	}
-	if err := syncTree(n.Path); err != nil {
+	// The disk writes while the processor computes.
+	written := make(chan error, 1)
+	go func() { written <- syncTree(n.Path) }()
+	sum, err := Checksum(n.Path)
+	if err := errors.Join(err, <-written); err != nil {
 		return err
 	}
 	unlock, err := n.state.lock()

@@ -154,7 +154,7 @@ func (x *extraction) file(name string, header *tar.Header, content io.Reader) er
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(file, content)
+	_, err = copyContent(file, content, header.Size)
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		err = errors.New("the archive is cut off")
 	}

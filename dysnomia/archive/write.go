@@ -107,7 +107,7 @@ func (w *Writer) addFile(ctx context.Context, root *os.Root, from, as string, in
 	}
 	// A file that grows is cut at the size in its header; one that shrinks
 	// cannot be completed.
-	n, err := io.Copy(w.tar, io.LimitReader(contextReader{ctx, file}, info.Size()))
+	n, err := copyContent(w.tar, io.LimitReader(contextReader{ctx, file}, info.Size()), info.Size())
 	if err == nil && n < info.Size() {
 		err = fmt.Errorf("%s has shrunk while it was read", from)
 	}
@@ -133,6 +133,16 @@ func (w *Writer) writeHeader(info fs.FileInfo, as, link string) error {
 		header.Mode = 0o777 // what the file system says varies
 	}
 	return w.tar.WriteHeader(header)
+}
+
+// copyContent copies a file, a large one in large parts: whoever reads or
+// writes the archive may be another process.
+func copyContent(to io.Writer, from io.Reader, size int64) (int64, error) {
+	const large = 256 << 10
+	if size < large {
+		return io.Copy(to, from)
+	}
+	return io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from}, make([]byte, large))
 }
 
 // contextReader ends with the error of a context that was cancelled.
