@@ -123,7 +123,7 @@ func TestCompressionYields(t *testing.T) {
 	yielding := Clients{Search: []string{"PATH=" + dir}}
 	w, err := yielding.NewWriter(t.Context(), io.Discard, Thorough-1)
 	if err == nil {
-		_, err = w.Write(text(blockSize + 1))
+		_, err = w.Write(text(100))
 	}
 	if err = errors.Join(err, w.Close()); err != nil {
 		t.Error(err)
