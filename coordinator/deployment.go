@@ -36,8 +36,12 @@ type Deployment struct {
 	// called for targets that are not used any more; if it is nil, their
 	// profiles keep describing what was there.
 	EmptyProfile func(ctx context.Context) (path string, err error)
-	Reporter     Reporter
-	Options      Options
+	// AddManifest puts a manifest into Store. It is called when a deployment ends
+	// without some of its targets; if it is nil, the new generation describes
+	// these as if they were there.
+	AddManifest func(ctx context.Context, m *models.Manifest) (path string, err error)
+	Reporter    Reporter
+	Options     Options
 	// Journal is where Deploy records what it does, so that the deployment can
 	// be completed or undone if this process dies. If it is nil, that is not
 	// possible.

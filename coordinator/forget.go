@@ -34,8 +34,9 @@ func (d *Deployment) adviseAboutForgotten() {
 	names := strings.Join(slices.Sorted(maps.Keys(d.forgotten)), ", ")
 	d.Reporter.Notice(fmt.Sprintf(`
 Nothing was changed on these targets, which were left out: %s.
-Remove them from the infrastructure and distribution models and deploy again.
-If one of them comes back, its services are still those of before, and its
-profile may be locked: deploy to it with --no-upgrade --force-lock.
+The new generation says what is on them, as far as it is known.
+If they are gone for good, remove them from the infrastructure and distribution
+models and deploy again. If one of them comes back, deploy again, too: that
+completes it. As its profile may still be locked, add --force-lock then.
 `, names))
 }

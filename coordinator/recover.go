@@ -197,7 +197,10 @@ func (t *transition) carryOn(ctx context.Context, steps []*plan.Step, e edition,
 // have been changed.
 func (d *Deployment) resetProfiles(ctx context.Context) error {
 	if !d.journal.State().Begun(journal.Profiles) {
-		return nil
+		if len(d.forgotten) == 0 {
+			return nil
+		}
+		return d.resetCoordinatorProfile(ctx)
 	}
 	d.Reporter.Progress("", "Setting profiles...")
 	ctx, cancel := outlast(ctx, profilesGrace)
@@ -222,7 +225,8 @@ func (d *Deployment) resetProfiles(ctx context.Context) error {
 }
 
 // resetCoordinatorProfile makes the old configuration the newest generation,
-// if the new one is. If there was none before, there is none again.
+// if the new one is. If there was none before, there is none again. After targets
+// were left out, what is there becomes the newest generation.
 func (d *Deployment) resetCoordinatorProfile(ctx context.Context) error {
 	if d.Options.NoCoordinatorProfile {
 		return nil
@@ -230,6 +234,15 @@ func (d *Deployment) resetCoordinatorProfile(ctx context.Context) error {
 	dir, err := d.coordinatorProfileDir()
 	if err != nil {
 		return err
+	}
+	old := d.Previous
+	if old == nil {
+		old = &models.Manifest{Infrastructure: d.Manifest.Infrastructure}
+	}
+	if path, err := d.recordedAs(ctx, old, d.PreviousPath); err != nil {
+		return err
+	} else if path != d.PreviousPath {
+		return service.SetProfile(ctx, dir, d.profile(), path)
 	}
 	generations, err := service.Generations(dir, d.profile())
 	if err != nil {

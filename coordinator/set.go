@@ -108,7 +108,11 @@ func (d *Deployment) setCoordinatorProfile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := service.SetProfile(ctx, dir, d.profile(), d.ManifestPath); err != nil {
+	path, err := d.recordedAs(ctx, d.Manifest, d.ManifestPath)
+	if err != nil {
+		return err
+	}
+	if err := service.SetProfile(ctx, dir, d.profile(), path); err != nil {
 		return fmt.Errorf("coordinator: %w", err)
 	}
 	return nil

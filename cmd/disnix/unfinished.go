@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/disnix-go/disnix/coordinator"
 	"github.com/disnix-go/disnix/coordinator/journal"
+	"github.com/disnix-go/disnix/models"
 	"github.com/disnix-go/disnix/service"
 )
 
@@ -77,5 +79,9 @@ func (s *session) recordedDeployment(j *journal.Journal) (*coordinator.Deploymen
 	d.ManifestPath, d.PreviousPath = recorded.ManifestPath, recorded.PreviousPath
 	d.Options.ForceLock = s.Bool("force-lock")
 	d.Forget = s.StringSlice("forget")
+	d.AddManifest = func(ctx context.Context, m *models.Manifest) (string, error) {
+		path, _, err := s.buildManifest(ctx, m)
+		return path, err
+	}
 	return d, nil
 }

@@ -140,7 +140,18 @@ func TestTargetThatIsGoneForGood(t *testing.T) {
 			t.Errorf("target %s is still locked", name)
 		}
 	}
-	s.coordinator.Run(t, "disnix-env", "--list-generations")
+
+	// It comes back nevertheless, still locked, with its old service or none.
+	s.RestoreLink(s.nodes["node2"])
+	stdout, stderr, err = s.coordinator.Try(t, append(deployment(first, "Good morning"), "--force-lock")...)
+	if err != nil || !strings.Contains(stdout, "[target: node2]: Activating service") {
+		t.Fatalf("deploy to the target that has come back: %v\n%s%s", err, stdout, stderr)
+	}
+	s.requireGreeting(t, "Good morning")
+	s.requireUnlocked(t)
+	if again := s.coordinator.Run(t, deployment(first, "Good morning")...); strings.Contains(again, "ctivating service") {
+		t.Errorf("something is left to be done:\n%s", again)
+	}
 }
 
 const slowServices = `{ ... }: {
