@@ -49,7 +49,7 @@ func (m *message) readArguments(request any) error {
 			}
 			continue
 		}
-		if list == "" && !strings.HasPrefix(name, "arg") && !strings.HasPrefix(name, "item") {
+		if !strings.HasPrefix(name, "arg") && !strings.HasPrefix(name, "item") {
 			for a.parameters[cursor].name != name {
 				if cursor++; cursor == len(a.parameters) {
 					return serverFault("Index %d out of bounds for length %d", cursor, cursor)
