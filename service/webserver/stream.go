@@ -4,7 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -17,39 +17,59 @@ type pacedBody struct {
 	limits   Limits
 	waited   time.Duration
 	received int64
-	// ended says that there is nothing more to be read, failed that it cannot
-	// be.
-	ended, failed bool
+	// failed says that nothing more can be read.
+	failed bool
 	// held says that the client sends nothing before it is asked to: before
 	// the first read.
 	held bool
-	// stopped says that nothing is to be read any more.
-	stopped atomic.Bool
+
+	mu sync.Mutex
+	// ended says that there is nothing more to be read, stopped that nothing
+	// is to be read any more.
+	ended, stopped bool
 }
 
-// stop ends what is being read, and what would be read next.
+// stop ends what is being read, and what would be read next. If everything has
+// been read, the server waits for what the client sends next: its connection,
+// and all requests on it, would be taken for lost if that failed.
 func (b *pacedBody) stop() {
-	b.stopped.Store(true)
-	_ = b.control.SetReadDeadline(time.Unix(1, 0))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.ended {
+		b.stopped = true
+		_ = b.control.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// allow lets what is read next take so long, unless nothing is to be read. The
+// connection of a test or of another protocol may have no deadlines.
+func (b *pacedBody) allow(limit time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.stopped {
+		_ = b.control.SetReadDeadline(time.Now().Add(limit))
+	}
+}
+
+// end takes note that everything has been read. The server goes on to read, in
+// order to find out whether the client is still there.
+func (b *pacedBody) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended = true
+	_ = b.control.SetReadDeadline(time.Time{})
 }
 
 func (b *pacedBody) Read(p []byte) (int, error) {
 	b.held = false
 	begin := time.Now()
 	allowed := b.limits.StallTime + time.Duration(b.received/b.limits.MinRate)*time.Second
-	// The connection of a test or of another protocol may have no deadlines.
-	_ = b.control.SetReadDeadline(begin.Add(min(b.limits.StallTime, allowed-b.waited)))
-	if b.stopped.Load() {
-		b.stop() // the deadline has just been put off
-	}
+	b.allow(min(b.limits.StallTime, allowed-b.waited))
 	n, err := b.ReadCloser.Read(p)
 	b.waited += time.Since(begin)
 	b.received += int64(n)
 	if errors.Is(err, io.EOF) {
-		// The server goes on to read, in order to find out whether the client
-		// is still there.
-		_ = b.control.SetReadDeadline(time.Time{})
-		b.ended = true
+		b.end()
 	} else if err != nil {
 		b.failed = true
 	}
@@ -65,18 +85,21 @@ const (
 )
 
 // finish reads the rest of the body, if there is not too much of it, and tells
-// whether that was all. Nobody is asked to send what nobody wants; but net/http
-// reads it after the response all the same, for as long as the deadline is.
+// whether that was all, and the connection can be used again. Nobody is asked to
+// send what nobody wants; but net/http reads it after the response all the same,
+// for as long as the deadline is.
 func (b *pacedBody) finish() bool {
-	if b.ended || b.failed {
-		return b.ended
+	if !b.ended && !b.failed {
+		b.allow(min(restTime, b.limits.StallTime))
+		if !b.held {
+			if _, err := io.CopyN(io.Discard, b.ReadCloser, restSize); errors.Is(err, io.EOF) {
+				b.end()
+			}
+		}
 	}
-	_ = b.control.SetReadDeadline(time.Now().Add(min(restTime, b.limits.StallTime)))
-	if !b.held {
-		_, err := io.CopyN(io.Discard, b.ReadCloser, restSize)
-		b.ended = errors.Is(err, io.EOF)
-	}
-	return b.ended
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ended && !b.stopped
 }
 
 // response is the response to a request, of which it takes note. A client that
