@@ -154,7 +154,7 @@ func (l *link) await(ctx context.Context, p *process, c command, stdout, stderr 
 		return exitStatus{}, l.err
 	}
 	if c.leaves {
-		detachWhenQuiet(drained, stdout, stderr)
+		l.detachWhenQuiet(drained, stdout, stderr)
 	} else {
 		select {
 		case <-drained:
@@ -207,20 +207,28 @@ func (s *source) Read(p []byte) (int, error) {
 }
 
 // detachWhenQuiet waits until the output has ended, or nothing has come for a
-// while.
-func detachWhenQuiet(drained <-chan struct{}, stdout, stderr *outlet) {
+// while. On a busy machine the time can be over before what is on its way has
+// been read: it comes before the answer to a question.
+func (l *link) detachWhenQuiet(drained <-chan struct{}, stdout, stderr *outlet) {
 	timer := time.NewTimer(lateOutput)
 	defer timer.Stop()
-	for {
+	for ; ; timer.Reset(lateOutput) {
 		select {
 		case <-drained:
 			return
 		case <-stdout.active:
+			continue
 		case <-stderr.active:
+			continue
 		case <-timer.C:
+		}
+		_ = l.answers(keepAliveTimeout)
+		select {
+		case <-stdout.active:
+		case <-stderr.active:
+		default:
 			return
 		}
-		timer.Reset(lateOutput)
 	}
 }
 
