@@ -2,6 +2,7 @@ package dysnomia
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,6 +24,30 @@ func (n *NewSnapshot) Restrict() error {
 		owner := info.Mode() & 0o700
 		return os.Chmod(name, owner|owner>>3&0o050)
 	})
+}
+
+// ShareSnapshots lets a group read the snapshots, unless the directory of
+// snapshots has been given to another group than that of this process already.
+func (s *State) ShareSnapshots(group int) error {
+	unlock, err := s.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	dir := s.path(snapshotsDir)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("share snapshots: %w", err)
+	}
+	info, err := os.Stat(dir)
+	if err == nil && info.Sys().(*syscall.Stat_t).Gid == uint32(os.Getegid()) {
+		if err = os.Chown(dir, -1, group); err == nil {
+			err = s.giveToGroup(dir)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("share snapshots: %w", err)
+	}
+	return nil
 }
 
 // giveToGroup gives a snapshot to the group of the directory of snapshots, if

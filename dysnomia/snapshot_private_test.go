@@ -41,3 +41,27 @@ func TestSnapshotsAreNotForEverybody(t *testing.T) {
 		}
 	}
 }
+
+func TestShareSnapshots(t *testing.T) {
+	s := &State{Dir: filepath.Join(t.TempDir(), "state")}
+	groupOf := func(elements ...string) int {
+		info, err := os.Lstat(s.path(append([]string{snapshotsDir}, elements...)...))
+		check(t, err)
+		return int(info.Sys().(*syscall.Stat_t).Gid)
+	}
+	const group, another = 12345, 54321
+	store(t, s, "db", "k", "1")
+	check(t, s.ShareSnapshots(group))
+	store(t, s, "db", "k", "2")
+	history, err := s.QueryAll("db", "k")
+	check(t, err)
+	for _, g := range history {
+		if got := groupOf("db", "k", g.ID); got != group {
+			t.Errorf("snapshot %d: group %d", g.Number, got)
+		}
+	}
+	check(t, s.ShareSnapshots(another))
+	if got := groupOf(); got != group {
+		t.Errorf("the choice of the administrator has become %d", got)
+	}
+}

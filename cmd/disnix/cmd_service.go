@@ -150,6 +150,13 @@ func (inv *invocation) listen(logDir string) (serve func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
+	group := clientsGroup()
+	if group != 0 {
+		// To move state, clients read snapshots themselves.
+		if err := host.State().ShareSnapshots(group); err != nil {
+			fmt.Fprintf(inv.stderr, "%s: %v\n", inv.name, err)
+		}
+	}
 	files, err := spool.NewDirectory(inv.name)
 	if err != nil {
 		return nil, err
@@ -158,7 +165,7 @@ func (inv *invocation) listen(logDir string) (serve func() error, err error) {
 		SessionBus: inv.Bool("session-bus"),
 		Directory:  files.Path(),
 		LogDir:     logDir,
-		LogGroup:   logGroup(),
+		LogGroup:   group,
 		Log:        inv.stderr,
 		NewService: func(log io.Writer) service.Service {
 			return service.NewLocal(host, service.LocalConfig{Log: log, Purpose: inv.name})
@@ -171,8 +178,9 @@ func (inv *invocation) listen(logDir string) (serve func() error, err error) {
 	return func() error { return errors.Join(server.Serve(inv.Context.Context), files.Close()) }, nil
 }
 
-// logGroup returns the group that may read the logs, or 0 if there is none.
-func logGroup() int {
+// clientsGroup returns the group that may read the logs and snapshots, or 0 if
+// there is none.
+func clientsGroup() int {
 	group, err := user.LookupGroup(serviceGroup)
 	if err != nil {
 		return 0
