@@ -16,6 +16,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
+
+	"github.com/disnix-go/disnix/test/programtest"
 )
 
 // programs is the directory with the programs that the tests run on targets.
@@ -42,10 +44,8 @@ func withPrograms(m *testing.M) int {
 }
 
 func buildPrograms(dir string) error {
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(dir, "disnix"), "../cmd/disnix")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the programs: %w\n%s", err, out)
+	if err := programtest.Build("disnix", filepath.Join(dir, "disnix")); err != nil {
+		return err
 	}
 	original := filepath.Join(dir, "original")
 	err := errors.Join(os.Mkdir(original, 0o755),
