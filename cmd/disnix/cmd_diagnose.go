@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -106,7 +107,8 @@ func noMapping(w io.Writer, manifest *models.Manifest, name string) error {
 			names[service.Name] = true
 		}
 	}
-	fmt.Fprintf(w, "There is no service %q. These are deployed: %s\n", name, strings.Join(slices.Sorted(maps.Keys(names)), ", "))
+	deployed := cmp.Or(strings.Join(slices.Sorted(maps.Keys(names)), ", "), "none")
+	fmt.Fprintf(w, "There is no service %q. Services that are deployed: %s\n", name, deployed)
 	return quiet(1)
 }
 
