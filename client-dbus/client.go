@@ -89,9 +89,6 @@ func (c *Client) Ping(ctx context.Context) error {
 	return c.call(ctx, dbuswire.GetLogDir).Err
 }
 
-// JobLog returns the log, for a server that passes the failure on.
-func (e *FailureError) JobLog() []byte { return e.Log }
-
 // busName is the name, and the interface, of the bus itself.
 const busName = "org.freedesktop.DBus"
 

@@ -38,6 +38,9 @@ func (e *FailureError) Error() string {
 	return fmt.Sprintf("disnix-service: %s failed:\n%s", e.Method, bytes.TrimSpace(e.Log))
 }
 
+// JobLog returns the log, for a server that passes the failure on.
+func (e *FailureError) JobLog() []byte { return e.Log }
+
 // errFailed stands for the signal failure.
 var errFailed = errors.New("the job failed")
 
