@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/disnix-go/disnix/service"
@@ -49,10 +50,16 @@ func Serve(ctx context.Context, rw io.ReadWriteCloser, s service.Service) error 
 	srv.conn.start(srv.handle)
 	srv.conn.loops.Go(func() { srv.conn.keepAlive(serverKeepAlive) })
 	srv.wait(cancel)
-	if err := srv.conn.failure(); !errors.Is(err, io.EOF) {
+	if err := srv.conn.failure(); !isEnd(err) {
 		return err
 	}
 	return nil
+}
+
+// isEnd reports whether the coordinator has closed the stream. That is seen by
+// whoever reads or by whoever writes just then, such as the answer to a ping.
+func isEnd(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, syscall.EPIPE)
 }
 
 type server struct {

@@ -428,11 +428,24 @@ func TestLivingTargetIsKept(t *testing.T) {
 		if err := client.Err(); err != nil || pongs.Load() == before {
 			t.Errorf("%d bytes came, %v", pongs.Load()-before, err)
 		}
-		if err := errors.Join(client.Activate(t.Context(), activity), client.Close()); err != nil {
+		if err := errors.Join(client.Activate(t.Context(), activity), client.Close(), <-served); err != nil {
 			t.Error(err)
 		}
-		<-served
 	})
+}
+
+// TestEndDuringASignOfLife closes sessions at the very moment in which both
+// sides ask for one: the target takes that for the end all the same.
+func TestEndDuringASignOfLife(t *testing.T) {
+	for range 100 {
+		synctest.Test(t, func(t *testing.T) {
+			client, _, served := pair(t, context.Background(), new(servicetest.Fake))
+			time.Sleep(210 * time.Second)
+			if err := errors.Join(client.Close(), <-served); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 // counted counts what is read.
