@@ -7,6 +7,7 @@ DESTDIR ?=
 DBUSPOLICYDIR ?= /usr/share/dbus-1/system.d
 SYSTEMDDIR    ?= /usr/lib/systemd/system
 INITDIR       ?= /etc/init.d
+LOGROTATEDIR  ?= /etc/logrotate.d
 BIN     ?= bin
 GO      ?= go
 GOTESTFLAGS ?=
@@ -129,6 +130,7 @@ install: build
 	for name in $$($(BIN)/disnix --list-programs); do ln -sfn disnix $(DESTDIR)$(PREFIX)/bin/$$name; done
 	install -D -m 644 share/dysnomia/util $(DESTDIR)$(PREFIX)/share/dysnomia/util
 	install -D -m 644 share/dbus-1/system.d/disnix.conf $(DESTDIR)$(DBUSPOLICYDIR)/disnix.conf
+	install -D -m 644 share/logrotate.d/disnix-service $(DESTDIR)$(LOGROTATEDIR)/disnix-service
 	install -d $(DESTDIR)$(SYSTEMDDIR) $(DESTDIR)$(INITDIR)
 	sed 's|@bindir@|$(PREFIX)/bin|g' share/systemd/system/disnix-service.service.in > $(DESTDIR)$(SYSTEMDDIR)/disnix-service.service
 	sed 's|@bindir@|$(PREFIX)/bin|g' share/systemd/system/disnix-webservice.service.in > $(DESTDIR)$(SYSTEMDDIR)/disnix-webservice.service

@@ -37,6 +37,7 @@ func TestInstall(t *testing.T) {
 		"usr/lib/systemd/system/disnix-webservice.service": {"\nUser=disnix-webservice\n", "\nExecStart=/usr/bin/disnix-webservice $DISNIX_WEBSERVICE_OPTIONS\n"},
 		"usr/share/dysnomia/util":                          {"determineComponentName()"},
 		"etc/init.d/disnix-service":                        {"#!/bin/sh", "/usr/bin/disnix-service"},
+		"etc/logrotate.d/disnix-service":                   {"\n/var/log/disnix.log {\n", "\tcopytruncate\n"},
 	} {
 		content, err := os.ReadFile(filepath.Join(root, file))
 		if err != nil {
