@@ -131,7 +131,7 @@ func failure(method, log string, err error) error {
 	}
 	content, err := os.ReadFile(log)
 	if err != nil {
-		content = fmt.Appendf(nil, "read the log of the job: %v\n", err)
+		content = fmt.Appendf(nil, "read the log of the job: %v; the messages of disnix-service itself may tell why it has failed\n", err)
 	}
 	failed := &FailureError{Method: method}
 	failed.Log, failed.Refusal = service.Refusal(content)

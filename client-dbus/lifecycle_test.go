@@ -145,3 +145,17 @@ func TestWithoutBus(t *testing.T) {
 		t.Errorf("service: %v", err)
 	}
 }
+
+// TestLogThatCannotBeWritten has a service that cannot make its log directory:
+// its jobs fail, and their log does not tell why.
+func TestLogThatCannotBeWritten(t *testing.T) {
+	dbustest.SystemBus(t)
+	serve(t, dbusservice.Config{
+		LogDir:     filepath.Join(t.TempDir(), "missing/log"),
+		NewService: func(io.Writer) service.Service { return new(servicetest.Fake) },
+	})
+	err := connect(t).Lock(t.Context(), "default")
+	if err == nil || !strings.Contains(err.Error(), "the messages of disnix-service itself may tell why") {
+		t.Errorf("error %v", err)
+	}
+}
