@@ -79,6 +79,7 @@ func TestBadInput(t *testing.T) {
 		"another version":     {message{http.Header{"Content-Type": {"application/soap+xml"}}, envelope(lock)}, 500, []string{"soapenv:VersionMismatch", "Transport level information does not match with SOAP Message namespace URI", "soap-envelope"}},
 		"fewer paths":         {multi(`<importLocalSnapshots ` + namespace + `><a/><a/><a/></importLocalSnapshots>`), 500, []string{"Index 5 out of bounds for length 5"}},
 		"fewer paths by item": {multi(`<importLocalSnapshots `+namespace+`><arg0>c</arg0><arg1>k</arg1><arg2>/s/1</arg2>`+include("item3", "a")+include("item3", "b")+`<item4>/s/1/a</item4></importLocalSnapshots>`, "a", "1", "b", "2"), 500, []string{"Server", "Index 1 out of bounds for length 1"}},
+		"a null for a file":   {multi(`<importLocalSnapshots `+namespace+` xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><arg0>c</arg0><arg1>k</arg1><arg2>/s/1</arg2><item3 i:nil="true"/>`+include("item3", "a")+`<item4>/s/1/a</item4><item4>/s/1/b</item4></importLocalSnapshots>`, "a", "1"), 500, []string{"Client", "has no content"}},
 		"no such service":     {text(envelope(`<lock ` + namespace + `><arg0>../../etc</arg0></lock>`)), 500, []string{"Server"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -116,6 +117,7 @@ func TestWrongURLsAndMethods(t *testing.T) {
 		{"GET", s.url + "?wsdl", 200},
 		{"GET", s.url + "?WSDL", 200},
 		{"HEAD", s.url + "?xsd", 200},
+		{"GET", s.url + "?xsd=xsd0", 200},
 		{"GET", base + webserver.HealthPath, 200},
 	} {
 		request, err := http.NewRequestWithContext(t.Context(), test.method, test.url, nil)

@@ -7,12 +7,15 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/disnix-go/disnix/service/servicetest"
+	"github.com/disnix-go/disnix/service/soapservice"
 	"github.com/disnix-go/disnix/service/soapwire"
+	"github.com/disnix-go/disnix/service/webserver"
 	"github.com/disnix-go/disnix/test/nixtest"
 )
 
@@ -73,6 +76,7 @@ func TestDisconnectCancels(t *testing.T) {
 }
 
 // TestCancel cancels a request through another one, which waits for its end.
+// Other users cannot do that.
 func TestCancel(t *testing.T) {
 	waiting := make(chan struct{})
 	var ended bool
@@ -82,7 +86,10 @@ func TestCancel(t *testing.T) {
 		ended = true
 		return context.Cause(ctx)
 	}}
-	s := serve(t, fake)
+	s := serve(t, fake, func(_ *soapservice.Config, c *webserver.Config) {
+		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")} // it has checked the passwords
+	})
+	s.user = "admin"
 	failed := make(chan error, 1)
 	go func() {
 		header := http.Header{soapwire.RequestIDHeader: {"my-request"}}
@@ -90,18 +97,24 @@ func TestCancel(t *testing.T) {
 		failed <- err
 	}()
 	<-waiting
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, s.url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set(soapwire.RequestIDHeader, "my-request")
-	response, err := s.client.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = response.Body.Close()
-	if response.StatusCode != http.StatusNoContent || !ended {
-		t.Errorf("status %d, ended %v", response.StatusCode, ended)
+	for _, test := range []struct {
+		user   string
+		status int
+	}{{"mallory", http.StatusNotFound}, {"", http.StatusNotFound}, {"admin", http.StatusNoContent}} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, s.url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set(soapwire.RequestIDHeader, "my-request")
+		request.SetBasicAuth(test.user, "")
+		response, err := s.client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != test.status || test.user == "admin" && !ended {
+			t.Errorf("%q: status %d, ended %v", test.user, response.StatusCode, ended)
+		}
 	}
 	if err := <-failed; err == nil || !strings.Contains(err.Error(), "the client has cancelled it") {
 		t.Errorf("error %v", err)

@@ -225,6 +225,27 @@ func testSnapshotsFileByFile(t *testing.T, version soapwire.Version) {
 	}
 }
 
+// changing is a target whose snapshots have another file each time.
+type changing struct {
+	servicetest.Fake
+	exports int
+}
+
+func (c *changing) ExportSnapshot(_ context.Context, _ string, w io.Writer) error {
+	c.exports++
+	archive := tar.NewWriter(w)
+	return errors.Join(archive.WriteHeader(&tar.Header{Name: fmt.Sprint("file", c.exports), Typeflag: tar.TypeReg, Mode: 0o644}), archive.Close())
+}
+
+// TestSnapshotsThatChange must not be sent under the names that they had.
+func TestSnapshotsThatChange(t *testing.T) {
+	s := serve(t, new(changing))
+	_, err := s.ask(t.Context(), &soapwire.ExportRemoteSnapshots{Derivation: new("/s/1")}, new(soapwire.ExportRemoteSnapshotsResponse), nil)
+	if err == nil || !strings.Contains(err.Error(), "export snapshot /s/1: it has changed") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestSnapshotsAsArchives(t *testing.T) {
 	root := nixtest.Store(t)
 	t.Cleanup(func() { wantEmpty(t, filepath.Join(root, "tmp")) })

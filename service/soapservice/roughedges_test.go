@@ -76,6 +76,9 @@ func TestRoughEdge_soap4(t *testing.T) {
 				t.Errorf("%s: %v", path, err)
 			}
 		}
+		if err := s.importSnapshot("..", "../../evil"); err == nil || !strings.Contains(err.Error(), "not below") {
+			t.Errorf("a relative snapshot: %v", err)
+		}
 		for _, snapshot := range []string{"/s/..", "/..", "/", ".", "", "/s/a\x7f/../.."} {
 			if err := s.importSnapshot(snapshot, strings.TrimSuffix(snapshot, "/")+"/file"); err == nil {
 				t.Errorf("snapshot %q was accepted", snapshot)
@@ -204,6 +207,11 @@ func TestRoughEdge_soap13(t *testing.T) {
 		var fault *soapwire.Fault
 		if !errors.As(err, &fault) || !strings.HasPrefix(fault.Text, "line ") || !strings.HasSuffix(fault.Text, "line 131071 of the log\nthe reason\n") || len(fault.Text) > soapwire.MaxOutput+100 {
 			t.Errorf("error %.200v", err)
+		}
+		// Faults have their length, as those of the original.
+		response, body := s.post(plainHeader(), strings.NewReader(envelope(`<activate `+namespace+`><type>t</type></activate>`)))
+		if response.ContentLength != int64(len(body)) {
+			t.Errorf("the length is %d, of %d", response.ContentLength, len(body))
 		}
 	})
 }
