@@ -81,6 +81,10 @@ func (d *deployment) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	watch, err := newWatch(pid, services, d.timeout)
+	if err != nil {
+		return err
+	}
 	if err := linkdir.Install(d.r, d.entries); err != nil {
 		return err
 	}
@@ -88,7 +92,7 @@ func (d *deployment) start(ctx context.Context) error {
 		return err
 	}
 	return await.Until(ctx, "xinetd to listen", d.timeout, func(context.Context) (bool, string, error) {
-		sockets, err := openSockets(pid)
+		sockets, err := watch.look()
 		if err != nil {
 			return false, "", err
 		}
@@ -128,6 +132,13 @@ func (d *deployment) stop(ctx context.Context) error {
 		fmt.Fprintf(d.r.Stderr, "%v: assuming that the services were stopped already!\n", err)
 		return linkdir.Remove(d.r, d.entries)
 	}
+	watch, err := newWatch(pid, services, d.timeout)
+	if errors.Is(err, errEnded) {
+		return linkdir.Remove(d.r, d.entries)
+	}
+	if err != nil {
+		return err
+	}
 	if err := linkdir.Remove(d.r, d.entries); err != nil {
 		return err
 	}
@@ -135,11 +146,11 @@ func (d *deployment) stop(ctx context.Context) error {
 		return err
 	}
 	return await.Until(ctx, "xinetd not to listen any more", d.timeout, func(context.Context) (bool, string, error) {
-		sockets, err := openSockets(pid)
+		sockets, err := watch.look()
 		if errors.Is(err, errEnded) {
 			return true, "", nil
 		}
-		left := slices.DeleteFunc(slices.Clone(services), func(s service) bool { return !sockets.hasOwn(s) })
+		left := slices.DeleteFunc(slices.Clone(services), func(s service) bool { return sockets != nil && !sockets.hasOwn(s) })
 		return len(left) == 0, fmt.Sprint(left), err
 	})
 }
