@@ -53,12 +53,35 @@ func (a *Accounts) Add(ctx context.Context, path string) error {
 }
 
 // Delete deletes the users and then the groups that were created for the
-// component.
+// component. If the component is gone, the state directory knows them.
 func (a *Accounts) Delete(ctx context.Context, path string) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return a.deleteOwned(ctx, path)
+	}
 	if err := a.DeleteUsers(ctx, path); err != nil {
 		return err
 	}
 	return a.DeleteGroups(ctx, path)
+}
+
+func (a *Accounts) deleteOwned(ctx context.Context, path string) error {
+	for _, kind := range []accountKind{users, groups} {
+		names, err := a.State.entries(isFileEntry, accountsDir, string(kind))
+		if err != nil {
+			return fmt.Errorf("list %s: %w", kind, err)
+		}
+		for _, name := range names {
+			account := account{kind: kind, name: name}
+			record, err := a.State.accountRecord(account)
+			if err == nil && slices.Contains(record.Owners, a.owner(path)) {
+				err = a.release(ctx, account, a.owner(path))
+			}
+			if err != nil {
+				return fmt.Errorf("delete %s %q: %w", strings.ToLower(kind.title()), name, err)
+			}
+		}
+	}
+	return nil
 }
 
 // AddGroups creates the groups in dysnomia-support/groups of a component, or

@@ -95,6 +95,25 @@ func TestUsersAndGroupsComeAndGo(t *testing.T) {
 	}
 }
 
+// TestAccountsOfWhatIsGone: the state directory knows which accounts a
+// component has, and which of them others need.
+func TestAccountsOfWhatIsGone(t *testing.T) {
+	a := accounts(t, map[string]string{"groups/" + testGroup: "", "users/" + testUser: "group=" + testGroup})
+	other := *a.Accounts
+	other.Owner = "another"
+	a.addAll(t)
+	check(t, other.AddGroups(t.Context(), a.dir))
+	check(t, os.RemoveAll(a.dir))
+	check(t, a.Delete(t.Context(), a.dir))
+	if userExists(testUser) || !groupExists(testGroup) {
+		t.Errorf("user: %t, group: %t", userExists(testUser), groupExists(testGroup))
+	}
+	check(t, other.Delete(t.Context(), a.dir))
+	if groupExists(testGroup) {
+		t.Error("the group was not deleted")
+	}
+}
+
 func TestExistingAccountsKeepTheirNumbers(t *testing.T) {
 	a := accounts(t, map[string]string{"groups/" + testGroup: "gid=" + another})
 	check(t, exec.Command("groupadd", "-g", number, testGroup).Run())

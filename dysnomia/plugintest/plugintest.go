@@ -37,6 +37,9 @@ type Config struct {
 	// must be given otherwise (discipline B).
 	Write func(t *testing.T, c Component, text string)
 	Read  func(t *testing.T, c Component) string
+	// Remembers says that a component can be deactivated although its files are
+	// gone.
+	Remembers bool
 	// Readable says that everybody can read snapshots, for the original's
 	// sake.
 	Readable bool

@@ -35,6 +35,17 @@ func Run(t *testing.T, config Config) {
 		f.Do(dysnomia.Deactivate)
 		f.Expect(deactivated)
 	})
+	if config.Remembers {
+		t.Run("deactivate what is gone", func(t *testing.T) {
+			f := fixture(t)
+			f.Do(dysnomia.Activate)
+			if err := os.RemoveAll(f.Path); err != nil {
+				t.Fatal(err)
+			}
+			f.Do(dysnomia.Deactivate)
+			f.Expect(deactivated)
+		})
+	}
 	t.Run("deactivate what was never activated", func(t *testing.T) {
 		f := fixture(t)
 		f.Do(dysnomia.Deactivate)

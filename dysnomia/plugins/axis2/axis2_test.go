@@ -99,7 +99,11 @@ var config = plugintest.Config{
 	},
 }
 
-func TestConformance(t *testing.T) { plugintest.Run(t, config) }
+func TestConformance(t *testing.T) {
+	config := config
+	config.Remembers = true
+	plugintest.Run(t, config)
+}
 
 func TestServicesIn(t *testing.T) {
 	for descriptor, want := range map[string]string{

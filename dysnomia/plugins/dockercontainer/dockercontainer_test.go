@@ -85,7 +85,11 @@ func start(t *testing.T, settings map[string]string, parameters ...string) (*eng
 	return e, plugintest.NewFixture(t, config(e), componentWith(t, e, settings, parameters...))
 }
 
-func TestConformance(t *testing.T) { plugintest.Run(t, config(enginetest.Start(t))) }
+func TestConformance(t *testing.T) {
+	config := config(enginetest.Start(t))
+	config.Remembers = true
+	plugintest.Run(t, config)
+}
 
 func TestCalls(t *testing.T) {
 	e, f := start(t, nil, "--publish", "8080:80", "--env", "GREETING=a b")

@@ -51,13 +51,10 @@ func read(r *dysnomia.Request) (*deployment, error) {
 		return nil, err
 	}
 	entries, err := linkdir.Entries(filepath.Join(r.Component, "Library", "LaunchDaemons"), dir)
-	if err != nil {
+	if err != nil && !errors.Is(err, linkdir.ErrNone) {
 		return nil, err
 	}
 	d.entries = slices.DeleteFunc(entries, func(e linkdir.Entry) bool { return filepath.Ext(e.Name()) != ".plist" })
-	if len(d.entries) == 0 {
-		return nil, fmt.Errorf("find the daemons of component %s: there is no file *.plist in Library/LaunchDaemons", r.Component)
-	}
 	for i := range d.entries {
 		// Launchd refuses property lists that somebody else could change.
 		d.entries[i].Copy = true
@@ -69,6 +66,9 @@ func read(r *dysnomia.Request) (*deployment, error) {
 // until they run. If one does not, everything is undone.
 func (Plugin) Activate(ctx context.Context, r *dysnomia.Request) error {
 	d, err := read(r)
+	if err == nil && len(d.entries) == 0 {
+		err = fmt.Errorf("find the daemons of component %s: there is no file *.plist in Library/LaunchDaemons", r.Component)
+	}
 	if err != nil {
 		return err
 	}

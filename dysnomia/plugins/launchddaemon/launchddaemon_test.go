@@ -88,7 +88,11 @@ func fails(t *testing.T, f *plugintest.Fixture, texts ...string) {
 	}
 }
 
-func TestConformance(t *testing.T) { plugintest.Run(t, config) }
+func TestConformance(t *testing.T) {
+	config := config
+	config.Remembers = true
+	plugintest.Run(t, config)
+}
 
 func TestCalls(t *testing.T) {
 	f := plugintest.NewFixture(t, config, component(t))

@@ -32,12 +32,17 @@ type Entry struct {
 // Name is the base name of the path.
 func (e Entry) Name() string { return filepath.Base(e.Path) }
 
+// ErrNone says that a component has no files where some are needed. What was
+// installed for it can be removed all the same.
+var ErrNone = errors.New("there are none")
+
 // Entries returns everything in a directory of a component as entries of
-// another directory, sorted by name. There must be something.
+// another directory, sorted by name. Nothing is an error, which wraps
+// [ErrNone].
 func Entries(source, dir string) ([]Entry, error) {
 	list, err := os.ReadDir(source)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(list) == 0 {
-		return nil, fmt.Errorf("find the files of the component: there are none in %s", source)
+		return nil, fmt.Errorf("find the files of the component: %w in %s", ErrNone, source)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find the files of the component: %w", err)

@@ -86,7 +86,11 @@ func pidIn(t *testing.T, path string) int {
 	return pid
 }
 
-func TestConformance(t *testing.T) { plugintest.Run(t, config) }
+func TestConformance(t *testing.T) {
+	config := config
+	config.Remembers = true
+	plugintest.Run(t, config)
+}
 
 func TestSpecificationFile(t *testing.T) {
 	f, pidFile := fixture(t, map[string]string{

@@ -23,7 +23,7 @@ func (c ctl) run(ctx context.Context, args ...string) (string, error) {
 	return tool.Run(ctx, c.r, c.program, args...)
 }
 
-// allRunningStatus is the exit status of "supervisorctl status" when some
+// notAllRunningStatus is the exit status of "supervisorctl status" when some
 // process does not run.
 const notAllRunningStatus = 3
 

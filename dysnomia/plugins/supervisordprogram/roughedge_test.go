@@ -141,6 +141,21 @@ func TestRoughEdge_observed23(t *testing.T) {
 
 func TestRoughEdge_modules29(t *testing.T) {
 	s := sharedServer(t)
+	t.Run("modules 29, item 14: a program is stopped although the component is gone", func(t *testing.T) {
+		f := fixture(t, s, component(t, s, sleeper))
+		f.Do(dysnomia.Activate)
+		name := programOf(f.Component)
+		if err := os.RemoveAll(f.Path); err != nil {
+			t.Fatal(err)
+		}
+		f.Do(dysnomia.Deactivate)
+		if state := s.status(t, name); state != "" {
+			t.Errorf("it is still %s", state)
+		}
+		if active, err := f.State.IsActive(f.Container, f.Name()); err != nil || active {
+			t.Errorf("it is active: %t, %v", active, err)
+		}
+	})
 	t.Run("modules 29, item 14: a program is stopped although the component has changed", func(t *testing.T) {
 		f := fixture(t, s, component(t, s, sleeper))
 		f.Do(dysnomia.Activate)

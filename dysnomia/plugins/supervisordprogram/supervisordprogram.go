@@ -60,13 +60,10 @@ func open(r *dysnomia.Request) (*supervision, error) {
 		return nil, err
 	}
 	entries, err := linkdir.Entries(filepath.Join(r.Component, "conf.d"), dir)
-	if err != nil {
+	if err != nil && !errors.Is(err, linkdir.ErrNone) {
 		return nil, err
 	}
 	s.entries = slices.DeleteFunc(entries, func(e linkdir.Entry) bool { return filepath.Ext(e.Name()) != ".conf" })
-	if len(s.entries) == 0 {
-		return nil, fmt.Errorf("find the programs of component %s: there is no file *.conf in conf.d", r.Component)
-	}
 	s.control, err = connect(r)
 	return s, err
 }
@@ -76,6 +73,9 @@ func open(r *dysnomia.Request) (*supervision, error) {
 // whoever made them.
 func (Plugin) Activate(ctx context.Context, r *dysnomia.Request) error {
 	s, err := open(r)
+	if err == nil && len(s.entries) == 0 {
+		err = fmt.Errorf("find the programs of component %s: there is no file *.conf in conf.d", r.Component)
+	}
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,8 @@ func (Plugin) Activate(ctx context.Context, r *dysnomia.Request) error {
 }
 
 // Deactivate stops the programs, waits for their end and removes the
-// configuration files.
+// configuration files. If the component is gone, these are known from the
+// record.
 func (Plugin) Deactivate(ctx context.Context, r *dysnomia.Request) error {
 	s, err := open(r)
 	if err != nil {

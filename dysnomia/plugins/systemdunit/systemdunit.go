@@ -65,6 +65,9 @@ func read(r *dysnomia.Request) (*deployment, error) {
 // they are stopped and the links are removed again.
 func (Plugin) Activate(ctx context.Context, r *dysnomia.Request) error {
 	d, err := read(r)
+	if err == nil && len(d.units.links) == 0 {
+		err = fmt.Errorf("find the units of component %s: %w in etc/systemd/system", r.Component, linkdir.ErrNone)
+	}
 	if err != nil {
 		return err
 	}
@@ -72,7 +75,7 @@ func (Plugin) Activate(ctx context.Context, r *dysnomia.Request) error {
 }
 
 // Deactivate stops the units, waits until they have ended and removes the
-// links.
+// links. If the component is gone, these are known from the record.
 func (Plugin) Deactivate(ctx context.Context, r *dysnomia.Request) error {
 	d, err := read(r)
 	if err != nil {

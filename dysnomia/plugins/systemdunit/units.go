@@ -1,6 +1,7 @@
 package systemdunit
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,6 +39,9 @@ func findUnits(r *dysnomia.Request) (units, error) {
 		return units{}, fmt.Errorf("read property systemdRootTarget of container %q: %q is not the name of a directory", r.Container, root)
 	}
 	links, err := linkdir.Entries(filepath.Join(r.Component, "etc", "systemd", "system"), dir)
+	if errors.Is(err, linkdir.ErrNone) {
+		err = nil
+	}
 	return units{links: links, dir: dir, wants: filepath.Join(dir, root)}, err
 }
 

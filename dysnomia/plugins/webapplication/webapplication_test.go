@@ -65,7 +65,11 @@ func component(t *testing.T, files map[string]string) plugintest.Component {
 
 func TestConformance(t *testing.T) {
 	for _, module := range []string{"generic-webapplication", "apache-webapplication", "nginx-webapplication"} {
-		t.Run(module, func(t *testing.T) { plugintest.Run(t, config(module)) })
+		t.Run(module, func(t *testing.T) {
+			config := config(module)
+			config.Remembers = true
+			plugintest.Run(t, config)
+		})
 	}
 }
 
