@@ -2,12 +2,15 @@ package s6rcservice
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/disnix-go/disnix/dysnomia/plugins/await"
@@ -154,6 +157,9 @@ func (d *deployment) checkRunning(ctx context.Context, names []string) error {
 		}
 		pid, since := "", time.Now()
 		err := await.Until(ctx, "service "+name+" to stay up", settle+time.Second, func(ctx context.Context) (bool, string, error) {
+			if time.Since(since) < settle && exists(pid) {
+				return false, "process " + pid, nil // there is no need to ask
+			}
 			out, err := tool.Run(ctx, d.r, "s6-svstat", "-o", "pid,exitcode", dir)
 			if err != nil {
 				return false, "", err
@@ -170,4 +176,14 @@ func (d *deployment) checkRunning(ctx context.Context, names []string) error {
 		}
 	}
 	return nil
+}
+
+// exists reports whether there is a process with that id.
+func exists(pid string) bool {
+	number, err := strconv.Atoi(pid)
+	if err != nil || number <= 0 {
+		return false
+	}
+	err = syscall.Kill(number, 0)
+	return err == nil || errors.Is(err, syscall.EPERM)
 }
