@@ -100,7 +100,11 @@ var exitNames = map[int32]string{
 // explain turns the result of a job that did not succeed into an error.
 func (m *manager) explain(ctx context.Context, j job, result string) error {
 	text := fmt.Sprintf("%s %s: %s", j.verb, j.unit, result)
-	if p, err := m.properties(ctx, j.unit); err == nil {
+	ask := m.properties
+	if result == "failed" {
+		ask = m.afterwards
+	}
+	if p, err := ask(ctx, j.unit); err == nil {
 		text += ": it is " + p.state()
 		if ending := p.ending(); ending != "" {
 			text += ", " + ending
@@ -113,6 +117,24 @@ func (m *manager) explain(ctx context.Context, j job, result string) error {
 		}
 	}
 	return fmt.Errorf("%s: see %s%s", text, m.journal, j.unit)
+}
+
+// againLimit is how long a unit may take that was started again.
+const againLimit = 5 * time.Second
+
+// afterwards returns the properties of a unit that has failed. What needs it
+// may have started it again meanwhile: then they say nothing until that has
+// failed, too.
+func (m *manager) afterwards(ctx context.Context, unit string) (p properties, err error) {
+	late := await.Until(ctx, unit+" to fail again", againLimit, func(ctx context.Context) (bool, string, error) {
+		p, err = m.properties(ctx, unit)
+		again := p.text("ActiveState") == "activating" && !strings.HasPrefix(p.text("SubState"), "auto-restart")
+		return err != nil || !again, "", nil
+	})
+	if p == nil && err == nil {
+		err = late
+	}
+	return p, err
 }
 
 // failedDependencies names what a unit needs and does not get.
