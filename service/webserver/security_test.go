@@ -182,13 +182,24 @@ func TestChangedPasswords(t *testing.T) {
 		t.Fatalf("status %d", status)
 	}
 	htpasswd(t, path, "admin:new")
+	// The old password was right before; the new one was not used yet.
 	eventually(t, "the file is read again by itself", func() bool {
+		status, _ := get(t, http.DefaultClient, r.url, user("admin", "old"))
+		return status == 401
+	})
+	if status, _ := get(t, http.DefaultClient, r.url, user("admin", "new")); status != 200 {
+		t.Errorf("the new password: %d", status)
+	}
+	htpasswd(t, path, "bob:other")
+	eventually(t, "a user who was removed is refused", func() bool {
+		status, _ := get(t, http.DefaultClient, r.url, user("admin", "new"))
+		return status == 401
+	})
+	htpasswd(t, path, "admin:new")
+	eventually(t, "the user is back", func() bool {
 		status, _ := get(t, http.DefaultClient, r.url, user("admin", "new"))
 		return status == 200
 	})
-	if status, _ := get(t, http.DefaultClient, r.url, user("admin", "old")); status != 401 {
-		t.Errorf("the old password: %d", status)
-	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
