@@ -2,11 +2,9 @@ package mysqldatabase
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 )
 
@@ -31,7 +29,7 @@ const (
 //   - The rows of a table are committed in few transactions. Otherwise the
 //     server waits for the disk after each statement.
 //
-// Both concern only statements that look exactly as the dump programs of MySQL
+// Both concern only tables of InnoDB, and statements that look exactly as the dump programs of MySQL
 // and MariaDB write them, where their SQL mode is in force. Everything else is
 // passed on as it is.
 type loading struct {
@@ -63,6 +61,10 @@ type loading struct {
 	manual       bool
 	uncommitted  int
 	transactions bool
+	// created is the table of InnoDB that was created last. Others have no
+	// transactions: some servers do not accept several statements for them in
+	// one.
+	created string
 }
 
 func newLoading() *loading {
@@ -154,27 +156,6 @@ func (l *loading) finish() {
 	l.scanner.next()
 }
 
-var (
-	insertInto = regexp.MustCompile("^INSERT INTO (`(?:[^`]|``)+`) ")
-	ofTable    = regexp.MustCompile("^(?:LOCK TABLES (`.+`) WRITE|/\\*!40000 ALTER TABLE (`.+`) (?:DISABLE|ENABLE) KEYS \\*/);$")
-	between    = regexp.MustCompile(`^(?:/\*!40101 SET character_set_client = @saved_cs_client \*/|UNLOCK TABLES|` +
-		`set autocommit=0|commit|SET @OLD_AUTOCOMMIT=@@AUTOCOMMIT, @@AUTOCOMMIT=0|COMMIT|SET AUTOCOMMIT=@OLD_AUTOCOMMIT);$`)
-	autocommit = regexp.MustCompile(`(?i)\bautocommit\b`)
-
-	modeOfDumps = regexp.MustCompile(`^/\*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' \*/;$`)
-	modeIsBack  = regexp.MustCompile(`(?i)[^@\w]sql_mode\s*=\s*@saved_sql_mode\b`)
-	modeChanges = regexp.MustCompile(`(?i)[^@\w]sql_mode\s*=`)
-	noEscapes   = regexp.MustCompile(`(?i)no_backslash_escapes`)
-)
-
-// insertion returns the table that a statement inserts rows into, or nothing.
-func insertion(text []byte) string {
-	if found := insertInto.FindSubmatch(text[:min(len(text), recognisable)]); found != nil {
-		return string(found[1])
-	}
-	return ""
-}
-
 // recognise does what has to be done before a statement.
 func (l *loading) recognise(statement []byte) {
 	name := insertion(statement)
@@ -205,6 +186,9 @@ func (l *loading) recognise(statement []byte) {
 	for _, name := range referencedTables(text) {
 		l.referenced[name] = true
 	}
+	if found := createsTable.FindStringSubmatch(text); found != nil {
+		l.created = found[1]
+	}
 	t, ok := parseTable(text)
 	if ok && l.usual && !l.referenced[strings.ToLower(t.name)] {
 		l.table, l.early = t.name, &t
@@ -220,7 +204,8 @@ func (l *loading) beginRows(table string) {
 		l.endTable()
 	}
 	switch {
-	case !l.usual || l.transactions:
+	case !l.usual || l.transactions || table != l.created:
+		l.endRows()
 	case l.rows != table:
 		l.endRows()
 		l.rows = table
@@ -282,25 +267,4 @@ func (l *loading) emit(p []byte) {
 	if l.err == nil {
 		_, l.err = l.to.Write(p)
 	}
-}
-
-// lastLine is the last whole line that a program has printed: while a client
-// loads a dump, the table whose keys it adds, or nothing.
-type lastLine struct{ text []byte }
-
-// Write never fails.
-func (l *lastLine) Write(p []byte) (int, error) {
-	l.text = append(l.text, p...)
-	if end := bytes.LastIndexByte(l.text, '\n'); end >= 0 {
-		l.text = l.text[bytes.LastIndexByte(l.text[:end], '\n')+1:]
-	}
-	return len(p), nil
-}
-
-func (l *lastLine) String() string {
-	line, _, whole := strings.Cut(string(l.text), "\n")
-	if !whole {
-		return ""
-	}
-	return line
 }

@@ -92,7 +92,8 @@ func TestKeysOfLargeTablesAreLate(t *testing.T) {
 
 func TestRowsAreCommittedInFewTransactions(t *testing.T) {
 	row := "INSERT INTO `t` VALUES ('" + strings.Repeat("x", 1<<20) + "');\n"
-	dump := header + strings.Repeat(row, 40) + "INSERT INTO `u` VALUES (1);\n" + footer
+	dump := header + "CREATE TABLE `t` (\n  `id` int(11) NOT NULL,\n  CONSTRAINT `c` CHECK (`id` > 0)\n) ENGINE=InnoDB COMMENT='x'\n PARTITION BY KEY (`id`);\n" +
+		strings.Repeat(row, 40) + "INSERT INTO `u` VALUES (1);\n" + footer
 	got := passed(t, largeTable, dump)
 	if n := strings.Count(got, "\nCOMMIT;\n"); n != 2 {
 		t.Errorf("%d commits", n)
@@ -131,7 +132,9 @@ func TestUnusualTablesKeepTheirKeys(t *testing.T) {
 		return dumpOf("staff", strings.Replace(staff, old, new, 1), "(1,'a')")
 	}
 	for name, dump := range map[string]string{
-		"another engine":            change("ENGINE=InnoDB", "ENGINE=Aria"),
+		"another engine": dumpOf("staff", strings.Replace(staff, "ENGINE=InnoDB", "ENGINE=MyISAM", 1), "(1,'a')", "(2,'b')", "(3,'c')"),
+		"rows of a table from elsewhere": dumpOf("room", strings.NewReplacer("`staff`", "`room`", "KEY `", "KEY `Ä").Replace(staff), "(1,'a')") +
+			"INSERT INTO `staff` VALUES (1,'a');\nINSERT INTO `staff` VALUES (2,'b');\n",
 		"parts":                     change("=utf8mb4_general_ci", "=utf8mb4_general_ci\n PARTITION BY HASH (`id`)\nPARTITIONS 2"),
 		"another option":            change("=utf8mb4_general_ci", "=utf8mb4_general_ci WITH SYSTEM VERSIONING"),
 		"a comment":                 change("=utf8mb4_general_ci", "=utf8mb4_general_ci COMMENT='x'"),
