@@ -144,6 +144,9 @@ func (d *Deployment) prepare(ctx context.Context) (*plan.Plan, error) {
 	if err := d.dropAbsent(ctx); err != nil {
 		return nil, err
 	}
+	if err := d.checkReaddressed(ctx); err != nil {
+		return nil, err
+	}
 	if err := d.Check(); err != nil {
 		return nil, err
 	}
