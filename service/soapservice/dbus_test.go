@@ -159,14 +159,10 @@ func TestRoughEdge_soap7(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "disnix-service is not running") {
 			t.Errorf("without the service: %v", err)
 		}
-		if status := s.health(); status != http.StatusServiceUnavailable {
-			t.Errorf("health without the service: %d", status)
-		}
+		eventually(t, "it is known that the service is missing", func() bool { return s.health() == http.StatusServiceUnavailable })
 		serveOnBus(t, func(io.Writer) service.Service { return fake })
 		s.must(&soapwire.Lock{Profile: new("p")}, new(soapwire.LockResponse))
-		if status := s.health(); status != http.StatusOK {
-			t.Errorf("health: %d", status)
-		}
+		eventually(t, "it is known that the service is back", func() bool { return s.health() == http.StatusOK })
 	})
 }
 

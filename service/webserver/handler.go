@@ -67,7 +67,7 @@ func (s *Server) handler() http.Handler {
 		w.extend()
 		defer w.extend() // the server flushes what is buffered
 		if r.URL.Path == HealthPath {
-			s.health(w, r)
+			s.answerHealth(w)
 			return
 		}
 		e := &Exchange{ID: requestID(r), Remote: s.remote(r), BaseURL: s.baseURL(r), body: body}
@@ -135,19 +135,6 @@ func (s *Server) audit(e *Exchange, r *http.Request, w *response, received int64
 		}
 	}
 	s.config.Log.LogAttrs(context.Background(), level, "request", append(attributes, e.notes...)...)
-}
-
-func (s *Server) health(w http.ResponseWriter, r *http.Request) {
-	if s.config.Health != nil {
-		ctx, cancel := context.WithTimeout(r.Context(), s.config.Limits.HeaderTime)
-		defer cancel()
-		if err := s.config.Health(ctx); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write([]byte("ok\n"))
 }
 
 func requestID(r *http.Request) string {

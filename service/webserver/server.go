@@ -27,7 +27,7 @@ type Config struct {
 	// be nil.
 	Urgent func(*http.Request) bool
 	// Health tells why requests would fail at the moment, for HealthPath. It
-	// may be nil.
+	// is called about once per second at most, and may be nil.
 	Health func(context.Context) error
 
 	// CertFile and KeyFile are for TLS (PEM); both or neither.
@@ -56,10 +56,6 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// HealthPath is answered with 200 without authentication, or with 503 and the
-// reason.
-const HealthPath = "/health"
-
 // cancelTime is how long cancelled requests may take to end.
 const cancelTime = 15 * time.Second
 
@@ -71,6 +67,7 @@ type Server struct {
 	guard     *guard
 	slots     slots
 	keyPair   *watched[*keyPair] // nil without TLS
+	health    health
 
 	// ctx is that of all requests.
 	ctx    context.Context
@@ -81,7 +78,7 @@ type Server struct {
 // has to be called.
 func Listen(config Config) (*Server, error) {
 	config.Limits = config.Limits.withDefaults()
-	s := &Server{config: config, slots: newSlots(config.Limits.Requests)}
+	s := &Server{config: config, slots: newSlots(config.Limits.Requests), health: health{find: config.Health}}
 	if err := s.readFiles(); err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -330,12 +331,30 @@ func TestHealth(t *testing.T) {
 		t.Errorf("%d: %s", status, body)
 	}
 	broken.Store(true)
-	if status, body := get(t, http.DefaultClient, r.url+HealthPath); status != 503 || !strings.Contains(body, "not running") {
-		t.Errorf("%d: %s", status, body)
-	}
+	eventually(t, "it is told that something is broken", func() bool {
+		status, body := get(t, http.DefaultClient, r.url+HealthPath)
+		return status == 503 && strings.Contains(body, "not running")
+	})
 	if r.log.String() != "" {
 		t.Errorf("health checks are in the log: %s", r.log)
 	}
+}
+
+// TestHealthIsFoundOutRarely asks often, which everybody may.
+func TestHealthIsFoundOutRarely(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		found := 0
+		h := health{find: func(context.Context) error {
+			found++
+			return fmt.Errorf("reason %d", found)
+		}}
+		for i := range 10 {
+			if err := h.get(t.Context()); err == nil || err.Error() != fmt.Sprintf("reason %d", i/5+1) {
+				t.Errorf("%d: %v", i, err)
+			}
+			time.Sleep(checkInterval / 5)
+		}
+	})
 }
 
 func TestAddressInUse(t *testing.T) {
