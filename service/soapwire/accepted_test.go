@@ -35,10 +35,10 @@ func TestMessagesThatAreAccepted(t *testing.T) {
 			temporary(t)
 			header := http.Header{"Content-Type": {test.mediaType}, "Content-Encoding": {test.encoding}}
 			r, err := ReadRequest(header, strings.NewReader(test.message), DefaultXMLLimit, nil)
-			defer r.Close()
 			if err != nil {
 				t.Fatal(err)
 			}
+			defer r.Close()
 			checkMessage(t, r.Message, &Lock{Profile: new("p")}, nil)
 		})
 	}
