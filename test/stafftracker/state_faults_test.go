@@ -101,12 +101,34 @@ func (s *stateSite) testFailures(t *testing.T) {
 		},
 		{
 			"fulldisk", "left",
-			func(c *scenario) {
-				c.east.sql("primary", "fulldisk", "CREATE TABLE noise SELECT MD5(RAND()) FROM seq_1_to_50000")
-				c.east.Run(c.t, "sh", "-c", "mkdir -p /var/state/dysnomia/.tmp; mount -t tmpfs -o size=64k none /var/state/dysnomia/.tmp")
-			},
-			func(c *scenario) { c.east.Run(c.t, "umount", "/var/state/dysnomia/.tmp") },
+			func(c *scenario) { c.fillDisk(c.east, "fulldisk") },
+			func(c *scenario) { c.east.Run(c.t, "umount", temporary) },
 			[]string{"no space left on device"}, atSource, false,
+		},
+		{
+			"fullcoordinator", "left",
+			func(c *scenario) { c.fillDisk(machine{c.coordinator, c.t}, "fullcoordinator") },
+			func(c *scenario) { c.coordinator.Run(c.t, "umount", temporary) },
+			[]string{"retrieve snapshots", "no space left on device"}, atSource, false,
+		},
+		{
+			"fullreceiver", "right",
+			func(c *scenario) {
+				// The activation there still finds room for its marker.
+				c.east.program("mariadb-dump", `echo > /run/gate; /usr/bin/mariadb-dump "$@"; cat /run/gate`)
+				c.east.Run(c.t, "mkfifo", "/run/gate")
+				c.background.Go(func() {
+					c.east.Run(c.t, "cat", "/run/gate")
+					c.fillDisk(c.west, "fullreceiver")
+					c.east.Run(c.t, "sh", "-c", "echo > /run/gate")
+				})
+			},
+			func(c *scenario) {
+				c.east.removeProgram("mariadb-dump")
+				c.east.Run(c.t, "rm", "/run/gate")
+				c.west.Run(c.t, "umount", temporary)
+			},
+			[]string{"send snapshots", "no space left on device"}, atReceiver, false,
 		},
 		{
 			"killeddump", "left",
@@ -208,6 +230,16 @@ func (s *stateSite) testFailures(t *testing.T) {
 			}
 		})
 	}
+}
+
+// temporary is where snapshots are made before they are in a repository.
+const temporary = "/var/state/dysnomia/.tmp"
+
+// fillDisk lets a machine have no room for a snapshot of the database, which
+// becomes larger.
+func (c *scenario) fillDisk(m machine, database string) {
+	c.east.sql("primary", database, "CREATE TABLE noise SELECT MD5(RAND()) FROM seq_1_to_50000")
+	m.Run(c.t, "sh", "-c", "mkdir -p "+temporary+"; mount -t tmpfs -o size=64k none "+temporary)
 }
 
 // testUnrecorded fails without a journal: the printed commands are those of the
