@@ -166,3 +166,26 @@ func TestPowerCutDuringDeployment(t *testing.T) {
 		})
 	}
 }
+
+// TestRenamedTarget gives the target with the state another name in the models.
+func TestRenamedTarget(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	rename := func(old, new string) {
+		s.coordinator.Run(t, "sed", "-i", fmt.Sprintf(`s/infrastructure\.%s/infrastructure.%s/`, old, new), "/root/shop/distribution1.nix")
+	}
+	infrastructure := s.coordinator.Run(t, "cat", "/root/shop/infrastructure.nix")
+	s.coordinator.WriteFile(t, "/root/shop/infrastructure.nix",
+		strings.Replace(infrastructure, "inherit name;", `name = if name == "node1" then "web" else name;`, 1), 0o644)
+	rename("node1", "web")
+	s.coordinator.Run(t, s.deploy(1, "DISNIX_DELETE_STATE=1")...)
+	s.require(t, 1)
+
+	s.coordinator.WriteFile(t, "/root/shop/infrastructure.nix", infrastructure, 0o644)
+	rename("web", "node1")
+	if stdout, stderr, err := s.coordinator.Try(t, s.deploy(1, "DISNIX_FAULT=target/set/done:kill")...); err == nil {
+		t.Fatalf("the coordinator was not killed:\n%s%s", stdout, stderr)
+	}
+	s.coordinator.Run(t, "disnix-env", "--resume")
+	s.require(t, 1)
+}
