@@ -83,7 +83,7 @@ func start(t testing.TB, config string) string {
 		err = cmd.Start()
 	}
 	if err != nil {
-		t.Fatalf("start dbus-daemon: %v: run `make setup-test`", err)
+		t.Fatalf("start dbus-daemon: %v: run `make setup-bus`", err)
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()

@@ -135,6 +135,12 @@ const webXML = `<web-app xmlns="https://jakarta.ee/xml/ns/jakartaee" version="6.
 </web-app>
 `
 
+// awaitTomcat waits until a server that was started answers.
+func (m machine) awaitTomcat(port int) {
+	m.t.Helper()
+	m.await("curl", "--silent", "--show-error", "--output", "/dev/null", fmt.Sprintf("http://localhost:%d/", port))
+}
+
 // supervisord starts one with the configuration that the model names.
 func (m machine) supervisord(instance string) {
 	m.t.Helper()
@@ -156,4 +162,5 @@ serverurl=unix://%[2]s/socket
 files=%[1]s/conf.d/*.conf
 `, dir, run), 0o644)
 	m.daemon("supervisord-"+instance, "supervisord", "--nodaemon", "--configuration", dir+"/supervisord.conf")
+	m.await("supervisorctl", "--configuration", dir+"/supervisord.conf", "pid")
 }

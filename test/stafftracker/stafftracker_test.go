@@ -33,6 +33,10 @@ func newSystem(t *testing.T) *system {
 	s.west.tomcat("primary", 8080)
 	s.west.mysql("primary", 3306)
 	s.west.supervisord("primary")
+	for instance := range 2 {
+		s.east.awaitTomcat(8080 + instance)
+	}
+	s.west.awaitTomcat(8080)
 	return s
 }
 

@@ -24,7 +24,7 @@ builtins.listToAttrs (map (name: { inherit name; value = {
 	"distribution.nix": `{ infrastructure, databases, on }:
 builtins.listToAttrs (map (name: { inherit name; value = [ infrastructure.${on} ]; }) databases)`,
 	"infrastructure.nix": `let machine = hostname: { properties = { inherit hostname; }; numOfCores = 2; containers.mysql-database = {
-  mysqlUsername = "disnix"; mysqlPassword = "` + administration + `"; mysqlSocket = "/run/mysqld-primary/mysqld.sock"; timeout = 3; }; };
+  mysqlUsername = "disnix"; mysqlPassword = "` + administration + `"; mysqlSocket = "/run/mysqld-primary/mysqld.sock"; timeout = 6; }; };
 in { left = machine "east"; right = machine "west"; }`,
 }
 
