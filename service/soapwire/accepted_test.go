@@ -1,6 +1,7 @@
 package soapwire
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"errors"
@@ -61,9 +62,14 @@ func TestVersionOfAFault(t *testing.T) {
 }
 
 func TestTooManyParts(t *testing.T) {
-	message := "--B\r\n\r\n" + envelope11 + `<lock xmlns="http://service.disnix.nixos.org"><arg0>p</arg0></lock>` + closing + strings.Repeat("\r\n--B\r\n\r\n", maxParts) + "\r\n--B--"
-	r, err := ReadRequest(http.Header{"Content-Type": {"multipart/related; boundary=B"}}, strings.NewReader(message), DefaultXMLLimit, nil)
-	_ = r.Close()
+	p := newParts()
+	p.source = &rememberingReader{Reader: strings.NewReader("--B\r\n\r\nlast\r\n--B\r\n\r\none more\r\n--B--")}
+	p.reader = newPartReader(bufio.NewReaderSize(p.source, partBuffer), "B")
+	p.count = maxParts - 1
+	if _, _, _, err := p.next(); err != nil {
+		t.Errorf("the last part: %v", err)
+	}
+	_, _, _, err := p.next()
 	var fault *Fault
 	if !errors.As(err, &fault) || fault.Status != http.StatusRequestEntityTooLarge || !strings.Contains(fault.Text, "more than 100000 parts") {
 		t.Errorf("error %v", err)

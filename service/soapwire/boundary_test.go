@@ -135,7 +135,7 @@ func endAlike(err, theirs error) bool {
 // buffer.
 func TestPartsOfAnySize(t *testing.T) {
 	for _, filling := range []string{"\x00", "\r", "\n", "-", "\r\n--"} {
-		for size := partBuffer - 64; size < partBuffer+8; size++ {
+		for size := partBuffer - 48; size < partBuffer+4; size++ {
 			content := strings.Repeat(filling, size/len(filling))
 			message := "--B\r\n\r\n" + content + "\r\n--B\r\nContent-ID: <last>\r\n\r\n\r\n--B--\r\n"
 			parts, err := readParts(-1, oursOf(strings.NewReader(message)))
