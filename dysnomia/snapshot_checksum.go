@@ -62,6 +62,17 @@ func (s *State) Check(g Generation) error {
 	return &ChecksumError{Snapshot: g.Snapshot(), Have: have, Want: want}
 }
 
+// checkUndamaged returns a [*ChecksumError] if a snapshot is not what was
+// stored, as far as that is known.
+func (s *State) checkUndamaged(g Generation) error {
+	err := s.Check(g)
+	if mismatch := new(ChecksumError); errors.As(err, &mismatch) {
+		return fmt.Errorf("%w: it is damaged: delete %s and take it again (if it was made by Dysnomia and only copied to another file system, delete its checksum %s)",
+			mismatch, s.snapshotPath(g), s.checksumPath(g))
+	}
+	return nil // what else is wrong shows when it is read
+}
+
 // Checksum returns sha256:<hex> of a snapshot: of the content of a file, or,
 // for a directory, of the list of everything in it, an empty line, the
 // contents of its files, and a line for each symbolic link, all in the order

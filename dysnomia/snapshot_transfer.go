@@ -13,8 +13,8 @@ import (
 
 // Import makes a snapshot, a directory or a file at an absolute path, the
 // newest generation of a component; its base name is the id. One that is in
-// the repository as a snapshot of the component is only registered; all others
-// are copied, and what is at path stays there.
+// the repository as a snapshot of the component is only registered, unless it
+// is damaged; all others are copied, and what is at path stays there.
 func (s *State) Import(ctx context.Context, container, component, path string) error {
 	g := Generation{Container: container, Component: component, ID: filepath.Base(path)}
 	if err := g.check(); err != nil {
@@ -36,6 +36,9 @@ func (s *State) importPath(ctx context.Context, g Generation, path string) error
 		return err
 	}
 	if stored, err := os.Lstat(s.snapshotPath(g)); err == nil && os.SameFile(given, stored) {
+		if err := s.checkUndamaged(g); err != nil {
+			return err
+		}
 		unlock, err := s.lock()
 		if err != nil {
 			return err
@@ -78,11 +81,15 @@ func (s *State) ImportArchive(ctx context.Context, container, component, id stri
 }
 
 // Export writes a snapshot (container/component/id) as a tar archive with
-// entries relative to it; a snapshot that is a file becomes the entry ".".
+// entries relative to it; a snapshot that is a file becomes the entry ".". One
+// that is damaged is an error, as state is deleted for which there is a copy.
 func (s *State) Export(ctx context.Context, snapshot string, w io.Writer) error {
 	g, err := parseSnapshot(snapshot)
 	if err != nil {
 		return fmt.Errorf("export snapshot: %w", err)
+	}
+	if err := s.checkUndamaged(g); err != nil {
+		return fmt.Errorf("export snapshot %s: %w", snapshot, err)
 	}
 	if err := writeArchive(ctx, s.snapshotPath(g), w); err != nil {
 		return fmt.Errorf("export snapshot %s: %w", snapshot, err)

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -186,4 +187,37 @@ func FuzzImportArchive(f *testing.F) {
 			check(t, s.Check(Generation{Container: "c", Component: "k", ID: "id"}))
 		}
 	})
+}
+
+// TestDamagedSnapshotsAreNotPassedOn: a plugin could restore half of one, after
+// which the original is deleted.
+func TestDamagedSnapshotsAreNotPassedOn(t *testing.T) {
+	s := newState(t)
+	store(t, s, "db", "k", "rows")
+	history, err := s.QueryAll("db", "k")
+	check(t, err)
+	g := history[0]
+	path := s.snapshotPath(g)
+	damage := func(root string) {
+		t.Helper()
+		check(t, filepath.WalkDir(root, func(name string, entry os.DirEntry, err error) error {
+			if err == nil && entry.Type().IsRegular() {
+				err = os.Truncate(name, 1)
+			}
+			return err
+		}))
+	}
+	check(t, s.Export(t.Context(), g.Snapshot(), io.Discard))
+	check(t, s.Import(t.Context(), "db", "k", path))
+	damage(path)
+	var mismatch *ChecksumError
+	if err := s.Export(t.Context(), g.Snapshot(), io.Discard); !errors.As(err, &mismatch) {
+		t.Errorf("exported: %v", err)
+	}
+	if err := s.Import(t.Context(), "db", "k", path); !errors.As(err, &mismatch) {
+		t.Errorf("registered: %v", err)
+	}
+	// Early versions of the original know no checksums.
+	check(t, os.Remove(s.checksumPath(g)))
+	check(t, s.Export(t.Context(), g.Snapshot(), io.Discard))
 }
