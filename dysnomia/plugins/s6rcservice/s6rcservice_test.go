@@ -113,9 +113,9 @@ func isUp(c plugintest.Component, suffix string) bool {
 
 func config(s *server) plugintest.Config {
 	return plugintest.Config{
-		Type:    "s6-rc-service",
-		Plugin:  Plugin{},
-		New:     func(t *testing.T) plugintest.Component { return component(t, s, longrun(sleeper)) },
+		Type:   "s6-rc-service",
+		Plugin: Plugin{},
+		New:    func(t *testing.T) plugintest.Component { return component(t, s, longrun(sleeper)) },
 		Broken: func(t *testing.T) plugintest.Component {
 			settleLong(t)
 			return component(t, s, longrun("exit 3"))
