@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -106,27 +105,6 @@ func TestCompressionThatTakesTooLongIsGivenUp(t *testing.T) {
 	}
 	if !bytes.Equal(decompressed(t, file.Bytes()), content) {
 		t.Error("the content is another one")
-	}
-}
-
-// TestCompressionYields has a program that goes on when it comes last, both
-// among processes and among sessions.
-func TestCompressionYields(t *testing.T) {
-	dir := t.TempDir()
-	script := fmt.Sprintf(`#!/bin/sh
-	last() { read -r stat < /proc/$$/stat; set -- $stat; [ "${19}" = %[1]d ] && { [ ! -e /proc/$$/autogroup ] || grep -q 'nice %[1]d$' /proc/$$/autogroup; }; }
-	for try in $(seq 3000); do ! last || exec /usr/bin/xz "$@"; sleep 0.01; done; echo 'it does not yield' >&2; exit 1
-`, lowPriority)
-	if err := os.WriteFile(filepath.Join(dir, "xz"), []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	yielding := Clients{Search: []string{"PATH=" + dir}}
-	w, err := yielding.NewWriter(t.Context(), io.Discard, Thorough-1)
-	if err == nil {
-		_, err = w.Write(text(100))
-	}
-	if err = errors.Join(err, w.Close()); err != nil {
-		t.Error(err)
 	}
 }
 

@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"runtime"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -17,15 +15,15 @@ import (
 )
 
 // Patience is how long a dump may be held up by its compression, as a fraction
-// of the time that the dump needs by itself; at least for a quarter of a second,
-// so that small dumps are compressed.
+// of the time that the dump needs by itself; besides that, by a quarter of a
+// second, so that small dumps are compressed.
 type Patience float64
 
 const always = 250 * time.Millisecond
 
 const (
 	// Brisk is for dumps whose speed matters.
-	Brisk Patience = 0.1
+	Brisk Patience = 0.2
 	// Thorough compresses everything.
 	Thorough Patience = 1e9
 )
@@ -33,7 +31,7 @@ const (
 const blockSize = 4 << 20
 
 // lowPriority is the niceness of the programs that compress.
-const lowPriority = 10
+const lowPriority = 5
 
 // fastest are the settings of xz that are fast and still halve a dump.
 const fastest = "--lzma2=preset=0,mf=hc3,nice=32,depth=1,dict=256KiB,lc=0,lp=0,pb=0"
@@ -164,7 +162,7 @@ func (x *Writer) await(pending chan<- *block, b *block, done <-chan struct{}) er
 
 // left is how long the dump may still be held up.
 func (x *Writer) left() time.Duration {
-	return max(always, time.Duration(min(float64(x.patience)*float64(x.dumping), float64(time.Hour)))) - x.waiting
+	return always + time.Duration(min(float64(x.patience)*float64(x.dumping), float64(time.Hour))) - x.waiting
 }
 
 // awaitWorker waits for a worker, as long as patience allows.
@@ -191,17 +189,6 @@ func (x *Writer) awaitWorker() bool {
 	return false
 }
 
-// yield lets others have the processors before a process that compresses: the
-// dump itself needs them. Where Linux divides these between sessions, each of
-// which has a niceness, that of the process alone has no effect, since it has a
-// session of its own. It does not matter if the system refuses all that.
-func (x *Writer) yield(pid int) {
-	if x.patience < Thorough {
-		_ = unix.Setpriority(unix.PRIO_PROCESS, pid, lowPriority)
-		_ = os.WriteFile(fmt.Sprintf("/proc/%d/autogroup", pid), []byte(strconv.Itoa(lowPriority)), 0)
-	}
-}
-
 // compress makes a stream of a block and frees the worker.
 func (x *Writer) compress(ctx context.Context, b *block) {
 	defer func() { x.free <- struct{}{} }()
@@ -217,7 +204,9 @@ func (x *Writer) compress(ctx context.Context, b *block) {
 	said := &messages{}
 	cmd.Stderr = said
 	if b.err = failure(ctx, cmd, said, cmd.Start()); b.err == nil {
-		x.yield(cmd.Process.Pid)
+		// The dump itself needs the processors, too: those who make it go
+		// first. It does not matter if the system refuses that.
+		_ = unix.Setpriority(unix.PRIO_PROCESS, cmd.Process.Pid, lowPriority)
 		b.err = failure(ctx, cmd, said, cmd.Wait())
 	}
 	whole := b.content
