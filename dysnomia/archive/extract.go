@@ -13,8 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-
-	"github.com/disnix-go/disnix/dysnomia/writeback"
 )
 
 // Extract unpacks the archive read from r into root, whose existing files it
@@ -156,7 +154,7 @@ func (x *extraction) file(name string, header *tar.Header, content io.Reader) er
 	if err != nil {
 		return err
 	}
-	_, err = copyContent(writeback.New(file), content, header.Size)
+	_, err = copyContent(file, content, header.Size)
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		err = errors.New("the archive is cut off")
 	}

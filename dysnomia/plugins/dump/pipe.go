@@ -16,7 +16,6 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/disnix-go/disnix/dysnomia/writeback"
 	"golang.org/x/sys/unix"
 )
 
@@ -35,7 +34,7 @@ func (c Clients) Write(ctx context.Context, name string, program *exec.Cmd, skip
 			err = errors.Join(err, os.Remove(name))
 		}
 	}()
-	compressed, err := c.NewWriter(ctx, writeback.New(file), patience)
+	compressed, err := c.NewWriter(ctx, file, patience)
 	if err != nil {
 		return "", fmt.Errorf("write dump: %w", err)
 	}
