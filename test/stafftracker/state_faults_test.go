@@ -101,25 +101,26 @@ func (s *stateSite) testFailures(t *testing.T) {
 		},
 		{
 			"fulldisk", "left",
-			func(c *scenario) { c.fillDisk(c.east, "fulldisk") },
+			func(c *scenario) { c.grow("fulldisk"); fillDisk(c.east) },
 			func(c *scenario) { c.east.Run(c.t, "umount", temporary) },
 			[]string{"no space left on device"}, atSource, false,
 		},
 		{
 			"fullcoordinator", "left",
-			func(c *scenario) { c.fillDisk(machine{c.coordinator, c.t}, "fullcoordinator") },
+			func(c *scenario) { c.grow("fullcoordinator"); fillDisk(machine{c.coordinator, c.t}) },
 			func(c *scenario) { c.coordinator.Run(c.t, "umount", temporary) },
 			[]string{"retrieve snapshots", "no space left on device"}, atSource, false,
 		},
 		{
 			"fullreceiver", "right",
 			func(c *scenario) {
+				c.grow("fullreceiver")
 				// The activation there still finds room for its marker.
 				c.east.program("mariadb-dump", `echo > /run/gate; /usr/bin/mariadb-dump "$@"; cat /run/gate`)
 				c.east.Run(c.t, "mkfifo", "/run/gate")
 				c.background.Go(func() {
 					c.east.Run(c.t, "cat", "/run/gate")
-					c.fillDisk(c.west, "fullreceiver")
+					fillDisk(c.west)
 					c.east.Run(c.t, "sh", "-c", "echo > /run/gate")
 				})
 			},
@@ -235,11 +236,15 @@ func (s *stateSite) testFailures(t *testing.T) {
 // temporary is where snapshots are made before they are in a repository.
 const temporary = "/var/state/dysnomia/.tmp"
 
-// fillDisk lets a machine have no room for a snapshot of the database, which
-// becomes larger.
-func (c *scenario) fillDisk(m machine, database string) {
+// grow makes the database larger than what fits on a full disk.
+func (c *scenario) grow(database string) {
 	c.east.sql("primary", database, "CREATE TABLE noise SELECT MD5(RAND()) FROM seq_1_to_50000")
-	m.Run(c.t, "sh", "-c", "mkdir -p "+temporary+"; mount -t tmpfs -o size=64k none "+temporary)
+}
+
+// fillDisk lets a machine have no room for a snapshot of a database that has
+// grown.
+func fillDisk(m machine) {
+	m.Run(m.t, "sh", "-c", "mkdir -p "+temporary+"; mount -t tmpfs -o size=64k none "+temporary)
 }
 
 // testUnrecorded fails without a journal: the printed commands are those of the
