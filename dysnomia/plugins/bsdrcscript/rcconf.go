@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/disnix-go/disnix/dysnomia/plugins/await"
-	"golang.org/x/sys/unix"
 )
 
 // assignment enables a script in rc.conf(5), by the variable that scripts of
@@ -118,14 +117,7 @@ func locked(ctx context.Context, dir string, do func() error) error {
 		return err
 	}
 	defer file.Close()
-	err = await.Until(ctx, "the lock of "+dir, lockLimit, func(context.Context) (bool, string, error) {
-		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR) {
-			return false, "another process has it", nil
-		}
-		return err == nil, "", err
-	})
-	if err != nil {
+	if err := await.Lock(ctx, file, dir, lockLimit); err != nil {
 		return err
 	}
 	return do()

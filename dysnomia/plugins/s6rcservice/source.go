@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/disnix-go/disnix/dysnomia/plugins/await"
 )
 
@@ -26,14 +24,7 @@ func (d *deployment) lock(ctx context.Context) (unlock func(), err error) {
 		return nil, fmt.Errorf("lock the databases of s6-rc: %w", err)
 	}
 	const most = 10 * time.Minute
-	err = await.Until(ctx, "the lock of "+d.compileDir, most, func(context.Context) (bool, string, error) {
-		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR) {
-			return false, "another operation has it", nil
-		}
-		return err == nil, "", err
-	})
-	if err != nil {
+	if err := await.Lock(ctx, file, d.compileDir, most); err != nil {
 		file.Close()
 		return nil, err
 	}
