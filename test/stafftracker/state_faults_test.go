@@ -116,17 +116,10 @@ func (s *stateSite) testFailures(t *testing.T) {
 			func(c *scenario) {
 				c.grow("fullreceiver")
 				// The activation there still finds room for its marker.
-				c.east.program("mariadb-dump", `echo > /run/gate; /usr/bin/mariadb-dump "$@"; cat /run/gate`)
-				c.east.Run(c.t, "mkfifo", "/run/gate")
-				c.background.Go(func() {
-					c.east.Run(c.t, "cat", "/run/gate")
-					fillDisk(c.west)
-					c.east.Run(c.t, "sh", "-c", "echo > /run/gate")
-				})
+				c.duringDump(func() { fillDisk(c.west) })
 			},
 			func(c *scenario) {
-				c.east.removeProgram("mariadb-dump")
-				c.east.Run(c.t, "rm", "/run/gate")
+				c.removeGate(c.east, "mariadb-dump")
 				c.west.Run(c.t, "umount", temporary)
 			},
 			[]string{"send snapshots", "no space left on device"}, atReceiver, false,
@@ -143,17 +136,10 @@ func (s *stateSite) testFailures(t *testing.T) {
 			"receiverdown", "right",
 			func(c *scenario) {
 				// The server ends when the dump is under way elsewhere.
-				c.east.program("mariadb-dump", `echo > /run/gate; /usr/bin/mariadb-dump "$@"; cat /run/gate`)
-				c.east.Run(c.t, "mkfifo", "/run/gate")
-				c.background.Go(func() {
-					c.east.Run(c.t, "cat", "/run/gate")
-					c.west.killMySQL("primary")
-					c.east.Run(c.t, "sh", "-c", "echo > /run/gate")
-				})
+				c.duringDump(func() { c.west.killMySQL("primary") })
 			},
 			func(c *scenario) {
-				c.east.removeProgram("mariadb-dump")
-				c.east.Run(c.t, "rm", "/run/gate")
+				c.removeGate(c.east, "mariadb-dump")
 				c.west.startMySQL("primary", 3306)
 			},
 			[]string{"the database server at /run/mysqld-primary/mysqld.sock"}, atReceiver, false,
@@ -162,17 +148,10 @@ func (s *stateSite) testFailures(t *testing.T) {
 			"deniedatreceiver", "right",
 			func(c *scenario) {
 				// The password changes when the dump is under way elsewhere.
-				c.east.program("mariadb-dump", `echo > /run/gate; /usr/bin/mariadb-dump "$@"; cat /run/gate`)
-				c.east.Run(c.t, "mkfifo", "/run/gate")
-				c.background.Go(func() {
-					c.east.Run(c.t, "cat", "/run/gate")
-					c.west.sql("primary", "", "SET PASSWORD FOR disnix@localhost = PASSWORD('another')")
-					c.east.Run(c.t, "sh", "-c", "echo > /run/gate")
-				})
+				c.duringDump(func() { c.west.sql("primary", "", "SET PASSWORD FOR disnix@localhost = PASSWORD('another')") })
 			},
 			func(c *scenario) {
-				c.east.removeProgram("mariadb-dump")
-				c.east.Run(c.t, "rm", "/run/gate")
+				c.removeGate(c.east, "mariadb-dump")
 				c.west.sql("primary", "", `SET PASSWORD FOR disnix@localhost = PASSWORD("`+administration+`")`)
 			},
 			[]string{"Access denied for user 'disnix'"}, atReceiver, false,
@@ -193,17 +172,11 @@ func (s *stateSite) testFailures(t *testing.T) {
 			"notdeleted", "left",
 			func(c *scenario) {
 				c.west.program("mariadb", afterActivation+`/usr/bin/mariadb "$@"; status=$?; echo > /run/gate; cat /run/gate; exit $status`)
-				c.west.Run(c.t, "mkfifo", "/run/gate")
-				c.background.Go(func() {
-					c.west.Run(c.t, "cat", "/run/gate")
-					c.east.killMySQL("primary")
-					c.west.Run(c.t, "sh", "-c", "echo > /run/gate")
-				})
+				c.atGate(c.west, func() { c.east.killMySQL("primary") })
 			},
 			func(c *scenario) {
-				c.west.removeProgram("mariadb")
+				c.removeGate(c.west, "mariadb")
 				c.west.Run(c.t, "rm", "/run/activated")
-				c.west.Run(c.t, "rm", "/run/gate")
 				c.east.startMySQL("primary", 3306)
 			},
 			[]string{"delete state of", "the database server at /run/mysqld-primary/mysqld.sock"}, allRestored, true,
@@ -231,6 +204,29 @@ func (s *stateSite) testFailures(t *testing.T) {
 			}
 		})
 	}
+}
+
+// duringDump does something when the dump has begun, and before it ends.
+func (c *scenario) duringDump(do func()) {
+	c.east.program("mariadb-dump", `echo > /run/gate; /usr/bin/mariadb-dump "$@"; cat /run/gate`)
+	c.atGate(c.east, do)
+}
+
+// atGate does something when a program of a machine has written to the gate, a
+// pipe, and lets what it reads from there come after that.
+func (c *scenario) atGate(m machine, do func()) {
+	m.Run(c.t, "mkfifo", "/run/gate")
+	c.background.Go(func() {
+		m.Run(c.t, "cat", "/run/gate")
+		do()
+		m.Run(c.t, "sh", "-c", "echo > /run/gate")
+	})
+}
+
+// removeGate removes the gate and the program that goes through it.
+func (c *scenario) removeGate(m machine, program string) {
+	m.removeProgram(program)
+	m.Run(c.t, "rm", "/run/gate")
 }
 
 // temporary is where snapshots are made before they are in a repository.
