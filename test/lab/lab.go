@@ -108,7 +108,7 @@ func (l *Lab) path(elements ...string) string {
 // programs are the compiled programs, once there was a lab in this process.
 var programs struct {
 	sync.Mutex
-	content []byte
+	content string
 }
 
 // build compiles the programs that the hosts get.
@@ -116,11 +116,11 @@ func (l *Lab) build() {
 	l.t.Helper()
 	programs.Lock()
 	defer programs.Unlock()
-	if programs.content == nil {
+	if programs.content == "" {
 		l.compile()
 		return
 	}
-	if err := writeFile(l.path("disnix"), string(programs.content), 0o755); err != nil {
+	if err := writeFile(l.path("disnix"), programs.content, 0o755); err != nil {
 		l.t.Fatalf("copy the programs to the lab: %v", err)
 	}
 }
@@ -134,7 +134,7 @@ func (l *Lab) compile() {
 	if err != nil {
 		l.t.Fatalf("build the programs for the lab: %v", err)
 	}
-	programs.content = content
+	programs.content = string(content)
 }
 
 // startReady starts a process that says "ready" on its standard output when it
