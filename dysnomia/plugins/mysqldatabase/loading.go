@@ -29,9 +29,9 @@ const (
 //   - The rows of a table are committed in few transactions. Otherwise the
 //     server waits for the disk after each statement.
 //
-// Both concern only tables of InnoDB, and statements that look exactly as the dump programs of MySQL
-// and MariaDB write them, where their SQL mode is in force. Everything else is
-// passed on as it is.
+// Both concern only tables of InnoDB, and statements that look exactly as the
+// dump programs of MySQL and MariaDB write them, where their SQL mode is in
+// force. Everything else is passed on as it is.
 type loading struct {
 	to      *bufio.Writer
 	err     error // of to
